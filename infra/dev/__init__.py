@@ -1,0 +1,1 @@
+"""The local stack: broker, ClickHouse front, supervisor, sample district, simulated providers."""

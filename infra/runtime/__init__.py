@@ -1,0 +1,1 @@
+"""Shared by every service: settings, logging, metrics, and the clients of Kafka, ClickHouse and the registry."""

@@ -1,0 +1,1 @@
+"""Contracts: topics, events, Avro schemas, ClickHouse tables, registry tables. Imports nothing of ours."""
