@@ -1,0 +1,49 @@
+#!/bin/sh
+# Make .venv hold what requirements/$1.txt locks, and this project, editable: `sh requirements/venv.sh dev`.
+# Run from the project's root; nothing outside .venv is written. docs/decisions/0002 says why it is done so.
+set -eu
+
+lock=$1
+venv=.venv
+
+say() { printf '%s\n' "venv: $*"; }
+
+# A name on the path is not enough: version managers leave launchers for versions they do not have active.
+usable() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1
+}
+
+find_python() {
+    for candidate in ${PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}; do
+        if usable "$candidate"; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    say "Roundtrip needs Python 3.11 to 3.14, and found none (${PYTHON:-python3.14 … python3.11, python3});" \
+        "install one, or name one: make PYTHON=/path/to/python" >&2
+    exit 1
+}
+
+if ! usable "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    python=$(find_python)
+    say "making $venv with $("$python" --version)"
+    rm -rf "$venv"
+    if ! "$python" -m venv "$venv"; then
+        say "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
+        exit 1
+    fi
+fi
+
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+uv() { "$venv/bin/uv" --no-config "$@" --python "$venv/bin/python"; }
+
+say "installing requirements/$lock.txt (each file is checked against its SHA-256)"
+if ! { pip install --quiet --require-hashes --only-binary :all: -r requirements/bootstrap.txt &&
+    uv pip sync --quiet --require-hashes "requirements/$lock.txt"; }; then
+    # uv does not read pip's configuration: a machine whose packages come from a mirror set there is served by pip.
+    say "uv could not install it; trying pip, which takes longer"
+    pip install --require-hashes -r "requirements/$lock.txt"
+fi
+pip install --quiet --no-deps --no-build-isolation --no-index -e .
+touch "$venv/.$lock-installed"
