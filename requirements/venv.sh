@@ -5,6 +5,9 @@ set -eu
 
 lock=$1
 venv=.venv
+if [ -e "$venv/.dev-installed" ]; then
+    lock=dev  # an environment for development stays one: it has all that the demo needs
+fi
 
 say() { printf '%s\n' "venv: $*"; }
 
@@ -47,3 +50,6 @@ if ! { pip install --quiet --require-hashes --only-binary :all: -r requirements/
 fi
 pip install --quiet --no-deps --no-build-isolation --no-index -e .
 touch "$venv/.$lock-installed"
+if [ "$lock" = dev ]; then
+    touch "$venv/.demo-installed"
+fi
