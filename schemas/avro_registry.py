@@ -57,7 +57,9 @@ class FileSchemaRegistry:
 
     def __init__(self, root: Path = AVRO) -> None:
         ids: dict[str, int] = json.loads((root / "ids.json").read_text())
-        self._by_id = {i: json.loads((root / f"{name}.avsc").read_text()) for name, i in ids.items()}
+        self._by_id: dict[int, dict[str, Any]] = {
+            i: json.loads((root / f"{name}.avsc").read_text()) for name, i in ids.items()
+        }
         self._latest: dict[str, int] = {}
         for name, i in sorted(ids.items(), key=lambda pair: int(pair[0].rsplit("/v", 1)[1])):
             self._latest[name.rsplit("/", 1)[0]] = i

@@ -17,7 +17,7 @@ MEMBER_CREDIT: Final = 4
 """Flag of an item: credits a member of a group; the statement itself is kept with the primary item."""
 
 
-class Item(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One accepted statement, for one student.
 
     Attributes:

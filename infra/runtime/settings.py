@@ -29,7 +29,9 @@ class KafkaSettings(_Section):
     )
     sasl_username: str = Field("", description="SASL user")
     sasl_password: SecretStr = Field(SecretStr(""), description="SASL password")
-    ssl_cafile: Path | None = Field(None, description="certificate authority that signed the broker's certificate (PEM)")
+    ssl_cafile: Path | None = Field(
+        None, description="certificate authority that signed the broker's certificate (PEM)"
+    )
     ssl_certfile: Path | None = Field(None, description="client certificate (PEM)")
     ssl_keyfile: Path | None = Field(None, description="key of the client certificate (PEM)")
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(
@@ -39,7 +41,9 @@ class KafkaSettings(_Section):
     generation: Annotated[int, Field(ge=1)] = Field(
         1, description="generation of the statements topic: offsets are comparable only within one"
     )
-    statements_retention_hours: Annotated[int, Field(ge=1)] = Field(168, description="how long the log keeps statements")
+    statements_retention_hours: Annotated[int, Field(ge=1)] = Field(
+        168, description="how long the log keeps statements"
+    )
     session_timeout_seconds: Annotated[float, Field(ge=3, le=120)] = Field(
         10.0, description="a worker unheard of for so long loses its partitions"
     )
@@ -90,7 +94,8 @@ class IngestSettings(_Section):
         "2.0.0", description="version assumed by resources that need no version header"
     )
     authority_home_page: str = Field(
-        "https://roundtrip.invalid", description="homePage of the account that is set as a statement's authority"
+        "https://roundtrip.invalid",
+        description="homePage of the account that is set as a statement's authority",
     )
     catalogue_refresh_seconds: Annotated[float, Field(gt=0)] = Field(
         5.0, description="how often credentials, alignments and links are read again from the registry"
@@ -105,7 +110,9 @@ class StreamsSettings(_Section):
     batch_envelopes: Annotated[int, Field(ge=1)] = Field(500, description="most envelopes flushed together")
     batch_seconds: Annotated[float, Field(gt=0)] = Field(0.1, description="longest wait for a fuller batch")
     cached_students: Annotated[int, Field(ge=10)] = Field(20_000, description="students whose state is kept in memory")
-    tick_seconds: Annotated[float, Field(gt=0)] = Field(5.0, description="how often warnings are evaluated on the clock")
+    tick_seconds: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="how often warnings are evaluated on the clock"
+    )
     liveness_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="no progress for so long while there is lag: the worker is not live"
     )
@@ -147,7 +154,11 @@ class Settings(BaseSettings):
     """The whole tree. Fields are documented in docs/settings.md."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ROUNDTRIP_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+        env_prefix="ROUNDTRIP_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     data_dir: Path = Field(Path(".roundtrip"), description="where the local stack keeps its state")

@@ -1,0 +1,67 @@
+"""The analytics store's client and its migrations."""
+
+from __future__ import annotations
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.httputil import get_pool_manager
+
+from infra.runtime.settings import ClickHouseSettings
+from schemas.tables import for_cluster, migrations
+
+
+class NewerStoreError(RuntimeError):
+    """The store was migrated by a newer version of this program."""
+
+
+def open_clickhouse(settings: ClickHouseSettings, *, database: str | None = None) -> Client:
+    """A client of the store; raises clickhouse_connect's OperationalError when it does not answer.
+
+    One client serves one thread at a time. On a replicated cluster its reads are sequentially consistent, since a
+    worker goes on from what was written last.
+    """
+    return clickhouse_connect.get_client(
+        host=settings.host,
+        port=settings.port,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        secure=settings.secure,
+        database=settings.database if database is None else database,
+        connect_timeout=int(settings.connect_timeout_seconds) or 1,
+        send_receive_timeout=int(settings.query_timeout_seconds) or 1,
+        autogenerate_session_id=False,
+        settings={"select_sequential_consistency": 1, "insert_quorum": "auto"} if settings.replicated else {},
+        pool_mgr=get_pool_manager(),
+    )
+
+
+def migrate(settings: ClickHouseSettings) -> int:
+    """Create the database and run the migrations that have not run; returns the version reached.
+
+    Raises NewerStoreError when the store is ahead of this program.
+    """
+    known = migrations()
+    on_cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
+    with open_clickhouse(settings, database="default") as client:
+        client.command(f"CREATE DATABASE IF NOT EXISTS `{settings.database}`{on_cluster}")
+    with open_clickhouse(settings) as client:
+        client.command(
+            for_cluster(
+                "CREATE TABLE IF NOT EXISTS schema_versions\n"
+                "(number UInt32 COMMENT 'number of the migration', name String COMMENT 'its name',\n"
+                " at DateTime DEFAULT now() COMMENT 'when it ran')\n"
+                "ENGINE = MergeTree ORDER BY number COMMENT 'Migrations that have run.'",
+                cluster=settings.cluster,
+                replicated=settings.replicated,
+            )
+        )
+        reached = int(client.query("SELECT max(number) FROM schema_versions").result_rows[0][0])
+        if reached > len(known):
+            raise NewerStoreError(
+                f"the store is at version {reached}, this program knows {len(known)}: install the newer version"
+            )
+        for migration in known[reached:]:
+            for statement in migration.statements:
+                client.command(for_cluster(statement, cluster=settings.cluster, replicated=settings.replicated))
+            client.insert("schema_versions", [[migration.number, migration.name]], column_names=["number", "name"])
+    return len(known)

@@ -1,0 +1,1 @@
+"""Tables of the registry: what needs transactions. Migrations in versions/ (Alembic)."""

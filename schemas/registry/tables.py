@@ -1,0 +1,235 @@
+"""The registry's tables (SQLAlchemy Core), each table and column described where it stands.
+
+Times are integers, µs since the epoch, UTC: SQLite and PostgreSQL then agree to the digit.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("provider_id", String(64), primary_key=True, comment="short id, lower case, as in provider-a"),
+    Column("name", Text, nullable=False, comment="name shown on pages"),
+    Column("disabled", Boolean, nullable=False, server_default=false(), comment="no credential of it is accepted"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was added"),
+    comment="Content providers.",
+)
+
+provider_credentials = Table(
+    "provider_credentials",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="user name of HTTP Basic authentication"),
+    Column("provider_id", ForeignKey("providers.provider_id"), nullable=False, index=True, comment="whose it is"),
+    Column("secret_hash", Text, nullable=False, comment="argon2id hash of the secret"),
+    Column("disabled", Boolean, nullable=False, server_default=false(), comment="no longer accepted"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was issued"),
+    comment="Credentials of providers; secrets are kept as hashes alone.",
+)
+
+provider_verbs = Table(
+    "provider_verbs",
+    metadata,
+    Column("provider_id", ForeignKey("providers.provider_id"), primary_key=True, comment="provider"),
+    Column("verb_iri", String(512), primary_key=True, comment="verb.id as the provider sends it"),
+    Column("verb", String(32), nullable=False, comment="canonical verb it means (schemas.verbs)"),
+    comment="Verbs of providers, mapped to ours.",
+)
+
+schools = Table(
+    "schools",
+    metadata,
+    Column("school_id", String(64), primary_key=True, comment="opaque id"),
+    Column("name", Text, nullable=False, comment="name"),
+    Column("lowest_grade", Integer, nullable=False, comment="lowest grade taught"),
+    Column("highest_grade", Integer, nullable=False, comment="highest grade taught"),
+    comment="Schools of the district.",
+)
+
+students = Table(
+    "students",
+    metadata,
+    Column("student_id", String(36), primary_key=True, comment="random UUID, derived from nothing"),
+    Column("given_name", Text, comment="empty until linked to the roster"),
+    Column("family_name", Text, comment="empty until linked to the roster"),
+    Column("grade", Integer, comment="0 (kindergarten) to 12"),
+    Column("school_id", ForeignKey("schools.school_id"), index=True, comment="school"),
+    Column("linked", Boolean, nullable=False, comment="known to the roster; else made for an unknown actor"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was added"),
+    Column(
+        "updated_at",
+        BigInteger,
+        nullable=False,
+        index=True,
+        comment="last change of roster fields or enrolment",
+    ),
+    comment="Students: the only place where a name stands beside a student id.",
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("identity_id", String(22), primary_key=True, comment="random, derived from nothing"),
+    Column("kind", String(16), nullable=False, comment="mbox, mbox_sha1sum, openid, account, or anonymous_group"),
+    Column("value", Text, nullable=False, comment="the identifier; an account as homePage, a space, name"),
+    Column(
+        "student_id",
+        ForeignKey("students.student_id"),
+        index=True,
+        comment="student; empty for groups and staff",
+    ),
+    Column("created_at", BigInteger, nullable=False, comment="when it was first seen or imported"),
+    UniqueConstraint("kind", "value", name="uq_identities_kind_value"),
+    CheckConstraint("kind IN ('mbox', 'mbox_sha1sum', 'openid', 'account', 'anonymous_group')", name="kind_known"),
+    comment="Actor aliases: each identifier by which an agent or group is known (xAPI 1.0.3 part 2, 2.4.2.3).",
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent_key", String(40), primary_key=True, comment="identity id, a point, number of the variant"),
+    Column("identity_id", ForeignKey("identities.identity_id"), nullable=False, index=True, comment="whose it is"),
+    Column("digest", String(32), nullable=False, unique=True, comment="BLAKE2b-128 of the exact JSON, hex"),
+    Column("json", Text, nullable=False, comment="the agent or group as it was sent, members swapped for keys"),
+    comment="What was swapped for a key at the door, to be put back on reading, value for value.",
+)
+
+sections = Table(
+    "sections",
+    metadata,
+    Column("section_id", String(64), primary_key=True, comment="opaque id"),
+    Column("school_id", ForeignKey("schools.school_id"), nullable=False, index=True, comment="school"),
+    Column("name", Text, nullable=False, comment="as in Math 7, period 2"),
+    Column("subject", String(32), nullable=False, comment="subject"),
+    Column("grade", Integer, nullable=False, comment="grade"),
+    comment="Classes as they are taught.",
+)
+
+enrollments = Table(
+    "enrollments",
+    metadata,
+    Column("section_id", ForeignKey("sections.section_id"), primary_key=True, comment="section"),
+    Column("student_id", ForeignKey("students.student_id"), primary_key=True, index=True, comment="student"),
+    comment="Who sits in which section.",
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("staff_id", String(36), primary_key=True, comment="random UUID"),
+    Column("name", Text, nullable=False, comment="name"),
+    Column("email", Text, nullable=False, unique=True, comment="address used at sign-in"),
+    Column("role", String(16), nullable=False, comment="counselor, teacher, leader, operator or provider"),
+    CheckConstraint("role IN ('counselor', 'teacher', 'leader', 'operator', 'provider')", name="role_known"),
+    comment="People who use the pages.",
+)
+
+staff_scopes = Table(
+    "staff_scopes",
+    metadata,
+    Column("staff_id", ForeignKey("staff.staff_id"), primary_key=True, comment="who"),
+    Column("kind", String(16), primary_key=True, comment="district, school, grade, section, caseload or provider"),
+    Column(
+        "value",
+        String(80),
+        primary_key=True,
+        comment="school id; school id/grade; section id; student id; provider id; * for the district",
+    ),
+    CheckConstraint("kind IN ('district', 'school', 'grade', 'section', 'caseload', 'provider')", name="kind_known"),
+    comment="What each may see. A scope is a permission; a filter on a page never is.",
+)
+
+skills = Table(
+    "skills",
+    metadata,
+    Column("skill_id", String(128), primary_key=True, comment="human code or CASE CFItem identifier"),
+    Column("name", Text, nullable=False, comment="what it is, in words"),
+    Column("domain", Text, nullable=False, comment="domain it belongs to"),
+    Column("subject", String(32), nullable=False, comment="subject"),
+    Column("grade", Integer, comment="grade it is expected in"),
+    comment="The catalogue of skills.",
+)
+
+alignments = Table(
+    "alignments",
+    metadata,
+    Column("provider_id", String(64), primary_key=True, comment="provider; empty: of any provider"),
+    Column("activity_id", String(512), primary_key=True, comment="activity IRI"),
+    Column(
+        "skill_id",
+        ForeignKey("skills.skill_id"),
+        primary_key=True,
+        index=True,
+        comment="skill it is evidence of",
+    ),
+    comment="Which activity is evidence of which skills.",
+)
+
+prerequisites = Table(
+    "prerequisites",
+    metadata,
+    Column("skill_id", ForeignKey("skills.skill_id"), primary_key=True, comment="skill"),
+    Column(
+        "requires_id",
+        ForeignKey("skills.skill_id"),
+        primary_key=True,
+        index=True,
+        comment="skill it builds on",
+    ),
+    comment="Edges of the prerequisite graph; acyclic.",
+)
+
+calendar = Table(
+    "calendar",
+    metadata,
+    Column("school_id", String(64), primary_key=True, comment="school; empty: the whole district"),
+    Column("day", Date, primary_key=True, comment="day"),
+    Column("in_session", Boolean, nullable=False, comment="whether school is held"),
+    Column("label", Text, nullable=False, server_default="", comment="holiday's name, or why"),
+    comment="School days. A school's own row wins over the district's; a day without a row is no school day.",
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("version", Integer, primary_key=True, comment="1, 2, …; 0 is the built-in prior and has no row"),
+    Column("active", Boolean, nullable=False, comment="the one that streams run under; at most one row"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was fitted"),
+    Column("attempts", Integer, nullable=False, comment="attempts it was fitted on"),
+    Column("parameters", Text, nullable=False, comment="JSON: difficulties of items and skills, logits"),
+    Index(
+        "uq_calibrations_active",
+        "active",
+        unique=True,
+        sqlite_where=text("active"),
+        postgresql_where=text("active"),
+    ),
+    comment="Versions of what is fitted apart from the stream.",
+)
