@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_calibrations")),
         comment="Versions of what is fitted apart from the stream.",
     )
-    with op.batch_alter_table("calibrations", schema=None) as batch_op:
+    with op.batch_alter_table("calibrations") as batch_op:
         batch_op.create_index(
             "uq_calibrations_active",
             ["active"],
@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column(
             "disabled",
             sa.Boolean(),
-            server_default=sa.text("0"),
+            server_default=sa.false(),
             nullable=False,
             comment="no credential of it is accepted",
         ),
@@ -130,7 +130,7 @@ def upgrade() -> None:
         sa.Column(
             "disabled",
             sa.Boolean(),
-            server_default=sa.text("0"),
+            server_default=sa.false(),
             nullable=False,
             comment="no longer accepted",
         ),
@@ -331,7 +331,7 @@ def downgrade() -> None:
     op.drop_table("skills")
     op.drop_table("schools")
     op.drop_table("providers")
-    with op.batch_alter_table("calibrations", schema=None) as batch_op:
+    with op.batch_alter_table("calibrations") as batch_op:
         batch_op.drop_index(
             "uq_calibrations_active", sqlite_where=sa.text("active"), postgresql_where=sa.text("active")
         )
