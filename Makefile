@@ -39,7 +39,7 @@ $(DEMO): requirements/demo.txt requirements/bootstrap.txt requirements/venv.sh p
 $(DEV): requirements/dev.txt requirements/bootstrap.txt requirements/venv.sh pyproject.toml
 	@sh requirements/venv.sh dev
 
-COMPILE = $(BIN)/uv --no-config pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock: $(DEV)  ## the locks again, from pyproject.toml; newer versions: make lock ARGS=--upgrade

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make .venv hold what requirements/$1.txt locks, and this project, editable: `sh requirements/venv.sh dev`.
-# Run from the project's root; nothing outside .venv is written. docs/decisions/0002 says why it is done so.
+# Run from the project's root; outside .venv only the caches of pip and uv are written. Why so: docs/decisions/0002.
 set -eu
 
 lock=$1
@@ -39,13 +39,17 @@ if ! usable "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/nu
 fi
 
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
-uv() { "$venv/bin/uv" --no-config "$@" --python "$venv/bin/python"; }
+
+install_with_uv() {
+    # uv does not read pip's configuration: a machine that gets its packages from a mirror set there is served by pip.
+    ! pip config list | grep -q 'index-url=' &&
+        pip install --quiet --require-hashes --only-binary :all: -r requirements/bootstrap.txt &&
+        "$venv/bin/uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "requirements/$lock.txt"
+}
 
 say "installing requirements/$lock.txt (each file is checked against its SHA-256)"
-if ! { pip install --quiet --require-hashes --only-binary :all: -r requirements/bootstrap.txt &&
-    uv pip sync --quiet --require-hashes "requirements/$lock.txt"; }; then
-    # uv does not read pip's configuration: a machine whose packages come from a mirror set there is served by pip.
-    say "uv could not install it; trying pip, which takes longer"
+if ! install_with_uv; then
+    say "installing with pip instead of uv, which takes longer"
     pip install --require-hashes -r "requirements/$lock.txt"
 fi
 pip install --quiet --no-deps --no-build-isolation --no-index -e .
