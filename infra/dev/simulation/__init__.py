@@ -1,0 +1,1 @@
+"""A sample district: generated from a seed, and posted over HTTP as its content providers would."""

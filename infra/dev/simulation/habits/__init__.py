@@ -1,0 +1,1 @@
+"""How each simulated provider tells what students do: own verbs, own identifiers, own rhythm."""
