@@ -27,6 +27,25 @@ ORDER BY (student_id, timestamp, statement_id)
 SETTINGS index_granularity = 1024
 COMMENT 'Every accepted statement, once. Read with FINAL: a redelivered row may stand twice until parts are merged.';
 
+CREATE TABLE IF NOT EXISTS group_credits
+(
+    student_id   UUID COMMENT 'opaque id of the member',
+    timestamp    DateTime64(6, 'UTC') COMMENT 'when it happened' CODEC(Delta, ZSTD(1)),
+    statement_id UUID COMMENT 'statement of the group; its row stands in statements under another member',
+    stored       DateTime64(6, 'UTC') COMMENT 'when ingest accepted it' CODEC(Delta, ZSTD(1)),
+    provider_id  LowCardinality(String) COMMENT 'who sent it',
+    digest       Int64 COMMENT 'BLAKE2b-64 of the content, to tell a repetition from a conflict',
+    generation   UInt32 COMMENT 'generation of the statements topic',
+    partition    UInt16 COMMENT 'partition of its envelope',
+    offset       Int64 COMMENT 'offset of its envelope' CODEC(Delta, ZSTD(1)),
+    idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
+    precedence   UInt64 MATERIALIZED bitNot(toUInt64(offset)) COMMENT 'the earliest of equal keys stays' CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(precedence)
+ORDER BY (student_id, timestamp, statement_id)
+SETTINGS index_granularity = 1024
+COMMENT 'Members that a statement of a group is credited to, beside the one its row stands under.';
+
 CREATE TABLE IF NOT EXISTS outcomes
 (
     generation   UInt32 COMMENT 'generation of the topic',

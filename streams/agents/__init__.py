@@ -1,0 +1,1 @@
+"""Faust alone: topics in, batches out to the core."""

@@ -1,0 +1,120 @@
+"""Which arrivals were seen before: memory first, the store where memory cannot tell (docs/decisions/0020)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import NamedTuple
+
+from schemas.events import ID_GENERATED, TIMESTAMP_GENERATED
+from streams.rows.arrival import Arrival
+
+CLOCK_ERROR_US = 10 * 60 * 1_000_000
+"""How far a provider's clock may be ahead of ours, and the clocks of two ingest processes apart."""
+
+Key = tuple[str, str]
+"""Statement id and student id: a statement of a group is credited once to each member."""
+
+
+class Seen(NamedTuple):
+    """Where a statement stands for the first time (offset -1: in an earlier generation), and its content."""
+
+    offset: int
+    idx: int
+    digest: int
+
+
+class Verdict(Enum):
+    """What an arrival is: fresh (a redelivery of itself included), a duplicate, or a conflict of content."""
+
+    FRESH = "fresh"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+class PartitionMemory:
+    """Statements seen lately in one partition, at most twice ``limit`` of them.
+
+    Two dictionaries take turns: when the young one is full, the old one is forgotten. ``complete_from`` is a moment
+    of storing (µs): every statement of the partition that was stored later and has arrived is remembered.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._young: dict[Key, Seen] = {}
+        self._old: dict[Key, Seen] = {}
+        self._young_from = 0
+        self._highest_stored = 0
+        self.complete_from: int | None = None
+
+    def begin(self, first_stored: int, *, whole_log: bool) -> None:
+        """Say where the memory begins; with ``whole_log`` nothing was ever stored before it."""
+        if self.complete_from is None:
+            self.complete_from = -(2**62) if whole_log else first_stored + CLOCK_ERROR_US
+            self._young_from = self.complete_from
+
+    def get(self, key: Key) -> Seen | None:
+        """Where it was seen first, None when it is not remembered."""
+        return self._young.get(key) or self._old.get(key)
+
+    def put(self, key: Key, seen: Seen, stored: int) -> None:
+        """Remember a statement that was accepted as fresh, or that the store knows."""
+        if len(self._young) >= self._limit:
+            self._old, self._young = self._young, {}
+            # What is forgotten was stored no later than what had come when the dictionary that stays was begun.
+            self.complete_from, self._young_from = self._young_from, self._highest_stored
+        if stored > self._highest_stored:
+            self._highest_stored = stored
+        self._young[key] = seen
+
+    def suffices(self, arrival: Arrival) -> bool:
+        """Whether memory alone can tell that a statement which it does not hold is new.
+
+        No copy was stored before the statement happened. So when the provider's own timestamp is later than
+        ``complete_from``, by more than a clock may err, an earlier copy would be remembered.
+        """
+        assert self.complete_from is not None, "begin() comes first"
+        item = arrival.item
+        if item.flags & TIMESTAMP_GENERATED:
+            # Then the copy carries another timestamp, and may be as old as it likes.
+            return self.complete_from < 0
+        return item.timestamp > self.complete_from + CLOCK_ERROR_US
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+def key_of(arrival: Arrival) -> Key:
+    """Key of an arrival."""
+    return arrival.item.statement_id, arrival.item.student_id
+
+
+def unknown(arrivals: Iterable[Arrival], memories: Mapping[int, PartitionMemory]) -> list[Arrival]:
+    """The arrivals that have to be looked up in the store."""
+    return [
+        arrival
+        for arrival in arrivals
+        if not arrival.item.flags & ID_GENERATED
+        and memories[arrival.partition].get(key_of(arrival)) is None
+        and not memories[arrival.partition].suffices(arrival)
+    ]
+
+
+def judge(arrival: Arrival, memory: PartitionMemory, stored: Mapping[Key, Seen]) -> Verdict:
+    """What an arrival is, in the order of the log; remembers it.
+
+    ``stored`` is what the store knows of the unknown ones. Only an earlier position counts: at its own position a
+    statement is a redelivery, which is processed again, since a crash may have left it half written.
+    """
+    item = arrival.item
+    if item.flags & ID_GENERATED:
+        return Verdict.FRESH
+    key = item.statement_id, item.student_id
+    seen = memory.get(key)
+    if seen is None and (known := stored.get(key)) is not None:
+        memory.put(key, known, item.stored)
+        seen = known
+    if seen is None or (seen.offset, seen.idx) >= (arrival.offset, arrival.idx):
+        memory.put(key, Seen(arrival.offset, arrival.idx, item.digest), item.stored)
+        return Verdict.FRESH
+    return Verdict.DUPLICATE if seen.digest == item.digest else Verdict.CONFLICT

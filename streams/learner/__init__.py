@@ -1,0 +1,1 @@
+"""Pure: skill states as a fold over attempts, under a calibration that is fitted apart."""

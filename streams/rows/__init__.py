@@ -1,0 +1,1 @@
+"""Pure: what one statement of an envelope becomes in the tables."""

@@ -1,0 +1,103 @@
+"""One item of an envelope, read and checked, and the rows that it writes by itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from schemas import verbs
+from schemas.events import Item
+from streams.rows.days import EARLIEST_US, LATEST_US
+from streams.rows.document import Document, decode
+from streams.rows.result import UNKNOWN_MS, duration_ms, outcome
+from streams.rows.tables import Row
+
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+class Fault(Exception):
+    """Why an item cannot be processed: a short code and the words."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Arrival(NamedTuple):
+    """An item at its position in the log, with what its statement tells."""
+
+    partition: int
+    offset: int
+    idx: int
+    item: Item
+    document: Document
+    outcome: float | None
+    duration_ms: int
+
+
+def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
+    """Read an item's statement; raises Fault where its rows could not be written."""
+    if not EARLIEST_US <= item.timestamp <= LATEST_US:
+        raise Fault("timestamp_out_of_range", "the timestamp is not between 1970-01-03 and 2149-06-04")
+    if not EARLIEST_US <= item.stored <= LATEST_US:
+        raise Fault("stored_out_of_range", "the time of storing is not between 1970-01-03 and 2149-06-04")
+    if not (_is_uuid(item.statement_id) and _is_uuid(item.student_id)):
+        raise Fault("id_invalid", "the id of the statement or of the student is no UUID")
+    try:
+        document = decode(item.statement)
+    except msgspec.ValidationError as error:
+        raise Fault("statement_invalid", f"the statement is not as the xAPI has it: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Fault("statement_undecodable", f"the statement is no JSON: {error}") from None
+    context = document.context
+    if context is not None and context.registration is not None and not _is_uuid(context.registration):
+        raise Fault("registration_invalid", "context.registration is no UUID")
+    result = document.result
+    if result is None:
+        return Arrival(partition, offset, idx, item, document, None, UNKNOWN_MS)
+    told = outcome(result) if item.verb in verbs.OUTCOMES else None
+    return Arrival(partition, offset, idx, item, document, told, duration_ms(result.duration))
+
+
+def _is_uuid(text: str) -> bool:
+    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
+        return False
+    digits = text.replace("-", "")
+    try:
+        bytes.fromhex(digits)
+    except ValueError:
+        return False
+    return len(digits) == 32
+
+
+def statement_row(arrival: Arrival, generation: int) -> Row:
+    """Row of the table statements, for a primary item."""
+    item, document = arrival.item, arrival.document
+    context = document.context
+    return (
+        item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.verb,
+        document.verb.id, document.activity, document.actor,
+        (context.registration or NO_UUID) if context is not None else NO_UUID,
+        item.skills, item.digest, generation, arrival.partition, arrival.offset, arrival.idx, item.statement,
+    )  # fmt: skip
+
+
+def credit_row(arrival: Arrival, generation: int) -> Row:
+    """Row of the table group_credits, for an item that credits a member of a group."""
+    item = arrival.item
+    return (
+        item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.digest,
+        generation, arrival.partition, arrival.offset, arrival.idx,
+    )  # fmt: skip
+
+
+def attempt_row(arrival: Arrival, generation: int) -> Row:
+    """Row of the table attempts, for an item with an outcome."""
+    item = arrival.item
+    return (
+        item.student_id, item.timestamp, item.statement_id, arrival.document.activity, item.skills, arrival.outcome,
+        arrival.duration_ms, item.verb, item.provider_id, item.stored,
+        generation, arrival.partition, arrival.offset, arrival.idx,
+    )  # fmt: skip

@@ -1,0 +1,78 @@
+"""Columns that a worker writes, in the order in which its rows hold the values.
+
+Values are plain: ids as strings, moments as µs since the epoch, days as days since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+Row = tuple[object, ...]
+
+
+class Columns(NamedTuple):
+    """A table and the columns of its rows."""
+
+    table: str
+    names: tuple[str, ...]
+
+
+def _columns(table: str, names: str) -> Columns:
+    return Columns(table, tuple(names.split()))
+
+
+STATEMENTS: Final = _columns(
+    "statements",
+    "student_id timestamp statement_id stored provider_id verb verb_iri activity actor registration skills digest"
+    " generation partition offset idx statement",
+)
+GROUP_CREDITS: Final = _columns(
+    "group_credits", "student_id timestamp statement_id stored provider_id digest generation partition offset idx"
+)
+ATTEMPTS: Final = _columns(
+    "attempts",
+    "student_id timestamp statement_id item skills outcome duration_ms verb provider_id stored"
+    " generation partition offset idx",
+)
+OUTCOMES: Final = _columns(
+    "outcomes",
+    "generation partition offset idx provider_id statement_id stored statements outcome reason message at",
+)
+STUDENT_DAYS: Final = _columns(
+    "student_days",
+    "student_id day statements activity attempts successes duration_ms attended absent providers first_at last_at"
+    " generation partition watermark",
+)
+SKILL_STATES: Final = _columns(
+    "skill_states",
+    "student_id skill_id attempts successes rating mastery recent first_at last_at calibration"
+    " generation partition watermark",
+)
+STUDENT_STATES: Final = _columns(
+    "student_states",
+    "student_id rating attempts last_at last_statement_id calibration generation partition watermark",
+)
+WARNINGS: Final = _columns(
+    "warnings",
+    "student_id rule raised_on status cleared_on reason value baseline threshold evidence_from evidence_to providers"
+    " partition evaluated_at",
+)
+SINK_PROGRESS: Final = _columns("sink_progress", "generation partition offset end_offset stored_until checked_at")
+SINK_FLUSHES: Final = _columns("sink_flushes", "flushed_at worker partition statements rows flush_ms latency_buckets")
+PROVIDER_MINUTES: Final = _columns(
+    "provider_minutes",
+    "provider_id minute instance requests accepted rejected latency_us latency_buckets offset",
+)
+REJECTIONS: Final = _columns(
+    "rejections", "provider_id at request_id status rule section path message fix value offset"
+)
+ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
+
+OF_STATEMENTS: Final = (
+    STATEMENTS, GROUP_CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
+)  # fmt: skip
+"""What one batch of envelopes writes, in the order of writing: what a state is folded from stands before it,
+and the row of a student after those of its skills, which is how a torn flush is told."""
+ALL: Final = (
+    *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, ROSTER,
+)  # fmt: skip
