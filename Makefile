@@ -20,7 +20,7 @@ check: $(DEV)  ## ruff, mypy, the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV)  ## the benchmarks
 	$(BIN)/python -m tests.bench $(ARGS)

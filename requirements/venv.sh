@@ -33,6 +33,7 @@ if ! usable "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/nu
     say "making $venv with $("$python" --version)"
     rm -rf "$venv"
     if ! "$python" -m venv "$venv"; then
+        rm -rf "$venv"
         say "$python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
         exit 1
     fi
