@@ -1,4 +1,4 @@
-"""requirements/venv.sh on a machine that lacks something: a line says what to do, and no environment is left half-made."""
+"""requirements/venv.sh where something is lacking: a line says what to do, no environment is left half-made."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_without_a_fitting_python_it_says_which_are_needed(tmp_path: Path) -> No
 
 def test_a_launcher_that_does_not_run_is_passed_over_and_a_missing_venv_module_is_named(tmp_path: Path) -> None:
     broken = launcher(tmp_path / "broken", "echo 'version not installed' >&2; exit 127")
-    without_venv = launcher(tmp_path / "without-venv", 'case "$1" in -c|--version) exit 0;; *) mkdir .venv; exit 1;; esac')
+    without_venv = launcher(
+        tmp_path / "without-venv", 'case "$1" in -c|--version) exit 0;; *) mkdir .venv; exit 1;; esac'
+    )
 
     done = run(tmp_path, f"{broken} {without_venv}")
 
