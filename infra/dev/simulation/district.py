@@ -151,9 +151,7 @@ def _office(
             for half_of_grades in (grades[: len(grades) // 2], grades[len(grades) // 2 :]):
                 scopes = [("grade", f"{school.school_id}/{grade}") for grade in half_of_grades]
                 staff.append(_member(rng, next(people), "counselor", *scopes))
-    for provider in PROVIDERS:
-        staff.append(_member(rng, next(people), "provider", ("provider", provider.provider_id)))
-    return staff
+    return staff + [_member(rng, next(people), "provider", ("provider", p.provider_id)) for p in PROVIDERS]
 
 
 def _member(rng: Random, name: tuple[str, str], role: str, *scopes: tuple[str, str]) -> Staff:

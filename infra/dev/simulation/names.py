@@ -36,7 +36,7 @@ FAMILY: Final = (
     "Obradovic", "Ochieng", "Okafor", "Olofsson", "Onwudiwe", "Ortega", "Osei-Bonsu", "Pacheco", "Papadakis",
     "Petrosyan", "Quintero", "Rahimi", "Ramaswamy", "Redcloud", "Rivera-Cruz", "Rosenthal", "Saavedra", "Sandoval",
     "Schreiber", "Shapiro", "Siddiqui", "Silversmith", "Takahashi", "Tamayo", "Tesfaye", "Thibodeaux", "Tsosie",
-    "Vandermeer", "Vasquez", "Velazquez", "Villanueva", "Watanabe", "Whitehorse", "Wisniewski", "Yamaguchi", "Yellowhair",
-    "Zambrano", "Zielinski",
+    "Vandermeer", "Vasquez", "Velazquez", "Villanueva", "Watanabe", "Whitehorse", "Wisniewski", "Yamaguchi",
+    "Yellowhair", "Zambrano", "Zielinski",
 )  # fmt: skip
 """Family names of students and staff."""

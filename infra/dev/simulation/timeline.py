@@ -29,7 +29,8 @@ _HOUR = 3600 * SECOND
 _THURSDAY_AT_THREE = (3 * 24 + 15) * _HOUR
 _FRIDAY_AT_THREE = (4 * 24 + 15) * _HOUR
 _TEAM = 4
-_encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder().encode
+"""A statement as JSON."""
 
 
 class Post(NamedTuple):
@@ -76,10 +77,10 @@ def _posts(district: District, zone: ZoneInfo, day: date, number: int) -> Iterat
         slow = student.sections[ENGLISH] == tablets
         for told in _told(district, student, day, number, midnight):
             at = mishaps.posted_at(told.at, told.provider, midnight=midnight, day=number, tablet_class=slow)
-            yield Post(at, told.statement["id"], told.provider, _encode(told.statement))
+            yield Post(at, told.statement["id"], told.provider, encode(told.statement))
     if day_of(day).in_session and day.weekday() == 4:
         for told in _teamwork(district, day, number, midnight):
-            yield Post(told.at, told.statement["id"], told.provider, _encode(told.statement))
+            yield Post(told.at, told.statement["id"], told.provider, encode(told.statement))
 
 
 def _told(district: District, student: Student, day: date, number: int, midnight: int) -> Iterator[Told]:
