@@ -250,6 +250,13 @@ def upgrade() -> None:
         ),
         sa.Column("student_id", sa.String(length=36), nullable=True, comment="student; empty for groups and staff"),
         sa.Column("created_at", sa.BigInteger(), nullable=False, comment="when it was first seen or imported"),
+        sa.Column(
+            "updated_at",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="when its student last changed; 0: never. Ingest looks for what is newer",
+        ),
         sa.CheckConstraint(
             "kind IN ('mbox', 'mbox_sha1sum', 'openid', 'account', 'anonymous_group')",
             name=op.f("ck_identities_kind_known"),
@@ -263,6 +270,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("identities", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_identities_student_id"), ["student_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_identities_updated_at"), ["updated_at"], unique=False)
 
     op.create_table(
         "agents",
@@ -297,6 +305,7 @@ def downgrade() -> None:
 
     op.drop_table("agents")
     with op.batch_alter_table("identities", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_identities_updated_at"))
         batch_op.drop_index(batch_op.f("ix_identities_student_id"))
 
     op.drop_table("identities")

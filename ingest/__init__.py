@@ -1,0 +1,1 @@
+"""The door: an xAPI learning record store over HTTP that publishes what it accepts to Kafka."""

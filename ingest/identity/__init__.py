@@ -1,0 +1,1 @@
+"""Actors to students: pure matching, and a cached resolver over the registry."""

@@ -1,0 +1,90 @@
+"""ISO 8601 timestamps to microseconds and back, durations to milliseconds (Data 4.5 and 4.6)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+).fullmatch
+_DURATION = re.compile(
+    r"P(?:(\d+(?:[.,]\d+)?)W"
+    r"|(?=[\dT])(?:(\d+(?:[.,]\d+)?)Y)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)D)?"
+    r"(?:T(?=\d)(?:(\d+(?:[.,]\d+)?)H)?(?:(\d+(?:[.,]\d+)?)M)?(?:(\d+(?:[.,]\d+)?)S)?)?)",
+    re.ASCII,
+).fullmatch
+_FRACTION_BEFORE_ANOTHER = re.compile(r"[.,]\d+[A-Z]T?\d").search
+_MILLISECONDS = (7 * 86_400_000, 365 * 86_400_000, 30 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is applied by arithmetic
+_MICROSECOND = timedelta(microseconds=1)
+
+EARLIEST: Final = -2_208_988_800_000_000
+LATEST: Final = 9_214_646_400_000_000
+"""1900-01-01 and 2262-01-01 in µs since the epoch: the store's DateTime64(6) holds nothing outside."""
+
+
+class TimestampError(ValueError):
+    """A string that is no timestamp, with the reason in words."""
+
+
+def microseconds(text: str, *, zone_required: bool = False) -> int:
+    """µs since the epoch of a timestamp (Data 4.5; RFC 3339, 5.6); without a zone it is taken as UTC.
+
+    Digits beyond microseconds are cut. Raises TimestampError.
+    """
+    found = _TIMESTAMP(text)
+    if found is None:
+        raise TimestampError("is not an ISO 8601 date and time such as 2026-11-21T09:30:00.000Z")
+    day, clock, seconds, fraction, zulu, sign, hours, minutes = found.groups()
+    if not zulu and sign is None and zone_required:
+        raise TimestampError("has no time zone")
+    offset = 0
+    if sign is not None:
+        offset = int(hours) * 60 + int(minutes or 0)
+        if sign == "-":
+            if not offset:
+                raise TimestampError("has a negative offset of zero")
+            offset = -offset
+        if int(hours) > 23 or int(minutes or 0) > 59:
+            raise TimestampError("has an offset that no clock shows")
+    leap = seconds == "60"
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}:{'59' if leap else seconds}")
+    except ValueError as error:
+        raise TimestampError(f"is no date and time that exists: {error}") from None
+    whole = moment - _EPOCH_NAIVE
+    value = (whole.days * 86_400 + whole.seconds - offset * 60) * 1_000_000
+    value += 999_999 if leap else int((fraction or "")[:6].ljust(6, "0"))
+    if not EARLIEST <= value < LATEST:
+        raise TimestampError("is outside of the years 1900 to 2261, which this store can hold")
+    return value
+
+
+def in_utc(text: str) -> bool:
+    """Whether a timestamp is written in UTC with a Z already."""
+    return text.endswith("Z")
+
+
+def format_microseconds(value: int) -> str:
+    """µs since the epoch as an RFC 3339 timestamp in UTC with six digits and Z."""
+    moment = _EPOCH + timedelta(microseconds=value)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+
+
+def duration_milliseconds(text: str) -> float | None:
+    """Milliseconds of a duration (Data 4.6; ISO 8601, 4.4.3.2), a year as 365 days, a month as 30; None if it is none.
+
+    Only the smallest component may have a fraction.
+    """
+    found = _DURATION(text)
+    if found is None or text.endswith("T") or _FRACTION_BEFORE_ANOTHER(text):
+        return None
+    return sum(
+        float(part.replace(",", ".")) * size
+        for part, size in zip(found.groups(), _MILLISECONDS, strict=True)
+        if part is not None
+    )
