@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +33,13 @@ def account(engine: Engine, data_dir: Path, provider_id: str, name: str) -> Acco
             )
         ):
             return kept[provider_id]
-        known = connection.scalar(select(providers.c.provider_id).where(providers.c.provider_id == provider_id))
-    if not known:
-        add_provider(engine, provider_id, name)
-    kept[provider_id] = Account(*issue_credential(engine, provider_id))
-    _write_private(path, msgspec.json.encode(kept))
+        now = time.time_ns() // 1000
+        if not connection.scalar(select(providers.c.provider_id).where(providers.c.provider_id == provider_id)):
+            add_provider(connection, provider_id, name, now)
+        kept[provider_id] = Account(*issue_credential(connection, provider_id, now))
+        # Written before the transaction ends: a secret in the file that the registry does not know is replaced by
+        # the next start, one that only the registry knows would be of no use.
+        _write_private(path, msgspec.json.encode(kept))
     return kept[provider_id]
 
 

@@ -89,6 +89,22 @@ class Connection:
             wait = min(2 * wait, _LONGEST_WAIT)
             self.retried += 1
 
+    async def status(self, path: str) -> int | None:
+        """Status of a GET, None where there is no answer."""
+        try:
+            return (await self.request("GET", path)).status
+        except (OSError, EOFError):
+            return None
+
+    async def until_known(self, *, patience: float) -> None:
+        """Wait until the store answers and knows the credential, for ``patience`` s at most; raises GaveUpError."""
+        deadline = asyncio.get_running_loop().time() + patience
+        while (status := await self.status("/statements?limit=1")) in (None, 401, 403, 503):
+            if asyncio.get_running_loop().time() > deadline:
+                why = "does not answer" if status is None else f"answers {status}"
+                raise GaveUpError(f"{self.url} {why} for {patience:.0f} s")
+            await asyncio.sleep(0.25)
+
     def head(self, method: str, path: str, length: int) -> bytes:
         """Request line and headers, to the empty line."""
         parts = urlsplit(self.url)

@@ -28,6 +28,8 @@ from infra.dev.simulation.timeline import Post, encode, history, school_days
 from infra.runtime.settings import Settings
 
 _TICK: Final = 0.25
+_GRACE: Final = 3.0
+"""Time for the requests under way after a signal to stop, s."""
 _SENT_TWICE: Final = 0.01
 _INVALID: Final = 0.2
 _INVALID_EVERY: Final = 75.0
@@ -69,32 +71,35 @@ class _Run:
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):  # a platform without signals in its loop stops by KeyboardInterrupt
                 loop.add_signal_handler(number, self._stop.set)
+        work = asyncio.create_task(self._work(new_rows))
+        stop = asyncio.create_task(self._stop.wait())
         try:
-            await self._until_known(new_rows)
-            self._report.began = time.monotonic()
-            await self._history()
-            say(f"history: {self._report}")
-            if not self._options.once:
-                await self._live()
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not (await asyncio.wait({work}, timeout=_GRACE))[0]:
+                work.cancel()  # what was not acknowledged is posted again by the next start
+            with suppress(asyncio.CancelledError):
+                await work
         finally:
+            stop.cancel()
             for lane in self._lanes.values():
                 lane.connection.close()
         say(f"end: {self._report}")
         return 0
 
+    async def _work(self, new_rows: bool) -> None:
+        await self._until_known(new_rows)
+        self._report.began = time.monotonic()
+        await self._history()
+        say(f"history: {self._report}")
+        if not self._options.once:
+            await self._live()
+
     async def _until_known(self, new_rows: bool) -> None:
         """Wait until ingest knows the credentials, and has read the registry since the last new row."""
         if new_rows:
             await self._pause(self._refresh + 1.0)
-        deadline = time.monotonic() + self._options.patience
         for lane in self._lanes.values():
-            while not self._stop.is_set():
-                with suppress(OSError, EOFError):
-                    if (await lane.connection.request("GET", "/statements?limit=1")).status not in (401, 403, 503):
-                        break
-                if time.monotonic() > deadline:
-                    raise GaveUpError(f"{lane.connection.url} does not know the providers")
-                await self._pause(0.25)
+            await lane.connection.until_known(patience=self._options.patience)
 
     async def _history(self) -> None:
         progress = self._state.progress()
