@@ -23,7 +23,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def spawn(argv: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a child whose output is appended to ``log``; raises OSError when there is no such program."""
+    """Start a child whose output is appended to ``log``; raises OSError when there is no such program.
+
+    ``environment`` is the whole of the child's; None: that of this process.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -31,7 +34,7 @@ def spawn(argv: Sequence[str], log: Path, environment: Mapping[str, str] | None 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
         )
