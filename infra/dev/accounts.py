@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from ingest.credentials import add_provider, issue_credential
 from sqlalchemy import Engine, select
 
+from ingest.credentials import add_provider, issue_credential
 from schemas.registry.tables import provider_credentials, providers
 
 _FILE: Final = "provider-secrets.json"
