@@ -15,6 +15,8 @@ from infra.dev.errors import LocalStackError
 LAYOUT = 1
 """Number of the layout; raised when an older program could not go on with what a newer one left."""
 
+LARGE_LOG_BYTES = 16 * 1024 * 1024
+
 _MARK = "layout.json"
 _LOCK = "lock"
 _RUNNING = "stack.json"
@@ -32,6 +34,13 @@ class DataDir:
     def logs(self) -> Path:
         """Where each process has its log."""
         return self.path / "logs"
+
+    def log(self, name: str) -> Path:
+        """Log of a process, to append to; a large one is put aside first, as ``.1``."""
+        log = self.logs / f"{name}.log"
+        if log.exists() and log.stat().st_size > LARGE_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        return log
 
     @property
     def broker(self) -> Path:

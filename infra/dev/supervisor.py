@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from infra.dev import processes
 from infra.dev.errors import LocalStackError
 
 State = Literal["waiting", "starting", "up", "restarting", "failed", "ended", "stopped"]
 Check = Callable[[], bool]
+T = TypeVar("T")
 
 TICK_SECONDS = 0.1
 CHECK_EVERY_SECONDS = 2.0
@@ -45,9 +46,10 @@ class Backoff:
 class Spec:
     """What a child is.
 
-    ``ready`` says that it does its work: waited for at start, polled afterwards; a child that is not ready for
-    ``unhealthy_seconds`` is killed and started again. None: it is up when it runs. ``may_end``: ending with code 0 is
-    no death. ``failures``: deaths in a row after which it counts as failed (and is still tried).
+    ``ready`` says that it can do its work: waited for at start; None: it is up when it runs. ``alive`` is polled
+    afterwards, ``ready`` where there is none: a child that is not alive for ``unhealthy_seconds`` is killed and started
+    again. ``may_end``: ending with code 0 is no death. ``failures``: deaths in a row after which it counts as failed
+    (and is still tried).
     """
 
     name: str
@@ -55,6 +57,7 @@ class Spec:
     log: Path
     environment: Mapping[str, str] | None = None
     ready: Check | None = None
+    alive: Check | None = None
     start_seconds: float = 90.0
     unhealthy_seconds: float = 30.0
     grace_seconds: float = 15.0
@@ -123,10 +126,12 @@ class Child:
         code = self.process.poll()
         if code is not None:
             self._ended(code, notice)
-        elif self.spec.ready is None:
-            self._seen_healthy(now)
         else:
-            self._look_at_health(pool, now, self.spec.ready, notice)
+            check = self.spec.ready if self.state == "starting" else self.spec.alive or self.spec.ready
+            if check is None:
+                self._seen_healthy(now)
+            else:
+                self._look_at_health(pool, now, check, notice)
 
     def stop(self) -> None:
         """End the process and its own children."""
@@ -149,7 +154,7 @@ class Child:
         self.state, self.reason, self.since = state, reason, self._clock()
 
     def _look_at_health(
-        self, pool: ThreadPoolExecutor, now: float, ready: Check, notice: Callable[[str], None]
+        self, pool: ThreadPoolExecutor, now: float, check: Check, notice: Callable[[str], None]
     ) -> None:
         if self._check is not None and self._check.done():
             healthy = self._check.exception() is None and self._check.result()
@@ -160,7 +165,7 @@ class Child:
         pause = TICK_SECONDS if self.state == "starting" else CHECK_EVERY_SECONDS
         if self._check is None and now - self._checked_at >= pause:
             self._checked_at = now
-            self._check = pool.submit(ready)
+            self._check = pool.submit(check)
         if self.state == "starting" and now - self.since > self.spec.start_seconds:
             self._give_up(f"did not get ready in {self.spec.start_seconds:g} s", notice)
         elif self.state == "up" and now - self._healthy_at > self.spec.unhealthy_seconds:
@@ -219,29 +224,40 @@ class Supervisor:
         """All children, in order."""
         return [child.status() for child in self._children]
 
-    def start(self, spec: Spec) -> None:
-        """Start a child and return when it is ready, or when a stop was asked for.
+    def start(self, *specs: Spec) -> None:
+        """Start children side by side and return when all are ready, or when a stop was asked for.
 
-        Raises StartError when it ends or does not get ready in time: what cannot start once is not tried again.
+        Raises StartError when one ends or does not get ready in time: what cannot start once is not tried again.
         """
         if self.stopping:
             return
-        child = Child(spec, self._clock, self._backoff)
-        self._children.append(child)
-        try:
-            child.launch()
-        except OSError as error:
-            raise StartError(f"{spec.name} cannot be started: {error}") from error
-        while child.state == "starting" and not self.stopping:
+        started = [Child(spec, self._clock, self._backoff) for spec in specs]
+        self._children += started
+        for child in started:
+            try:
+                child.launch()
+            except OSError as error:
+                raise StartError(f"{child.spec.name} cannot be started: {error}") from error
+        while any(child.state == "starting" for child in started) and not self.stopping:
+            self.tick()
+            for child in started:
+                if child.state in ("restarting", "failed"):
+                    where = f"the end of its log, {child.spec.log}"
+                    raise StartError(f"{child.spec.name} {child.reason}; {where}:\n{child.tail()}")
+            time.sleep(TICK_SECONDS / 2)
+
+    def meanwhile(self, work: Callable[[], T]) -> T:
+        """Do something that takes a while, and watch the children meanwhile."""
+        doing = self._pool.submit(work)
+        while not doing.done():
             self.tick()
             time.sleep(TICK_SECONDS / 2)
-        if child.state in ("restarting", "failed"):
-            raise StartError(f"{spec.name} {child.reason}; the end of its log, {spec.log}:\n{child.tail()}")
+        return doing.result()
 
     def tick(self) -> None:
         """Look at every child once."""
         for child in self._children:
-            starting = child.state == "starting" and child.restarts == 0
+            starting = child.state == "starting" and child.deaths == 0 and child.restarts == 0
             child.tick(self._pool, _ignore if starting else self._notice)
         self._on_tick()
 
