@@ -107,6 +107,13 @@ class Processor:
             self._memories.pop(partition, None)
         self.students.drop(gone)
 
+    def put_aside(self, record: Record, fault: Fault) -> Batch:
+        """The batch of a record that cannot be processed: a dead letter, counted by its header."""
+        batch = Batch()
+        batch.parts[record.partition].last_offset = record.offset
+        self._bury_envelope(batch, record, fault)
+        return batch
+
     def process(self, records: Iterable[Record]) -> Batch:
         """The batch of records that come in offset order within a partition."""
         batch = Batch()
@@ -141,7 +148,7 @@ class Processor:
             try:
                 envelope = self._decode(record.value)
             except CodecError as error:
-                self._bury_envelope(batch, record, str(error))
+                self._bury_envelope(batch, record, Fault("undecodable", str(error)))
                 continue
             memory = self._memories.get(partition)
             if memory is None:
@@ -181,7 +188,7 @@ class Processor:
         if item.primary:
             self._outcome(batch, (partition, offset, idx), item, "dead", fault)
 
-    def _bury_envelope(self, batch: Batch, record: Record, message: str) -> None:
+    def _bury_envelope(self, batch: Batch, record: Record, fault: Fault) -> None:
         options, at = self._options, self._options.clock()
         batch.dead.append(
             DeadLetter(
@@ -193,8 +200,8 @@ class Processor:
                 provider_id="",
                 statement_id="",
                 stored=0,
-                reason="undecodable",
-                message=message,
+                reason=fault.reason,
+                message=fault.message,
                 payload=record.value,
                 at=at,
             )
@@ -203,15 +210,17 @@ class Processor:
             batch.parts[record.partition].statements += count
             place = (options.generation, record.partition, record.offset, -1, provider, NO_UUID)
             stored = record.timestamp_us or at
-            batch.rows[tables.OUTCOMES].append((*place, stored, count, "dead", "undecodable", message, at))
+            batch.rows[tables.OUTCOMES].append((*place, stored, count, "dead", fault.reason, fault.message, at))
 
     def _outcome(self, batch: Batch, place: tuple[int, int, int], item: Item, outcome: str, fault: Fault) -> None:
         at = self._options.clock()
         statement_id = NO_UUID if fault.reason == "id_invalid" else item.statement_id
         stored = at if fault.reason == "stored_out_of_range" else item.stored
         batch.rows[tables.OUTCOMES].append(
-            (self._options.generation, *place, item.provider_id, statement_id, stored, 1, outcome)
-            + (fault.reason, fault.message, at)
+            (
+                *(self._options.generation, *place, item.provider_id, statement_id, stored, 1),
+                *(outcome, fault.reason, fault.message, at),
+            )
         )
 
     # Rows

@@ -1,0 +1,141 @@
+"""Between Faust and the core: batches in, offsets committed after the flush, partitions coming and going."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from infra.runtime.logging import get_logger
+from streams.agents.app import partitions_of
+from streams.health import Health
+from streams.pipeline import Pipeline
+from streams.processor import Record
+from streams.sink import StoppedError
+
+log = get_logger(__name__)
+
+
+class Offsets:
+    """Offsets that may be committed, kept until Kafka has them."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+        self._next: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+
+    def done(self, tp: TP, next_offset: int) -> None:
+        """Everything below ``next_offset`` is written."""
+        self._next[tp] = max(next_offset, self._next.get(tp, 0))
+
+    def drop(self, tps: set[TP]) -> None:
+        """Partitions were revoked."""
+        for tp in tps:
+            self._next.pop(tp, None)
+            self._committed.pop(tp, None)
+
+    async def commit(self) -> None:
+        """Commit what is not committed yet; what Kafka does not take is tried again the next time."""
+        wanted = {tp: offset for tp, offset in self._next.items() if offset > self._committed.get(tp, 0)}
+        if wanted and await self._app.consumer.commit_offsets(wanted):
+            self._committed.update(wanted)
+
+
+class Intake:
+    """Gives messages to a core and marks them done. What it is told to do after ``close`` it leaves undone."""
+
+    def __init__(self, app: faust.App, offsets: Offsets, handle: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
+        self._app = app
+        self._offsets = offsets
+        self._handle = handle
+        self._busy = asyncio.Lock()
+        self._closed = False
+        self.failed = asyncio.Event()
+
+    async def __call__(self, messages: Sequence[Any]) -> None:
+        """Process messages; those of partitions that were revoked since are skipped: their owner gets them again."""
+        async with self._busy:
+            generation = self._app.consumer_generation_id
+            mine = self._app.consumer.assignment()
+            current = [m for m in messages if m.generation_id == generation and m.tp in mine]
+            if self._closed or not current:
+                return
+            try:
+                await self._handle(current)
+            except StoppedError:
+                return
+            except Exception:
+                # Nothing of it is committed; the process ends and is started again.
+                log.exception("the worker cannot go on")
+                self._closed = True
+                self.failed.set()
+                return
+            for message in current:
+                self._offsets.done(message.tp, message.offset + 1)
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Take no more; return when the batch in hand is done, or the time is over."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(timeout_seconds), self._busy:
+                return
+        except TimeoutError:
+            log.warning("the batch in hand is not done; it will be delivered again")
+
+
+def to_record(message: Any) -> Record:
+    """Record of a Faust message of the statements topic."""
+    return Record(
+        message.partition,
+        message.offset,
+        message.value,
+        tuple(message.headers or ()),
+        round((message.timestamp or 0.0) * 1e6),
+    )
+
+
+class Partitions:
+    """The partitions of the statements topic that this worker owns, and how far they are."""
+
+    def __init__(self, app: faust.App, topic: str, pipeline: Pipeline, offsets: Offsets, health: Health) -> None:
+        self._app = app
+        self._topic = topic
+        self._pipeline = pipeline
+        self._offsets = offsets
+        self._health = health
+        self.assigned: list[int] = []
+        self.newly_assigned: set[int] = set()
+        # Faust keeps weak references to what is connected to its signals.
+        self._listeners = (self._on_revoked, self._on_assigned)
+        app.on_partitions_revoked.connect(self._on_revoked)
+        app.on_partitions_assigned.connect(self._on_assigned)
+
+    async def _on_revoked(self, _app: faust.App, revoked: set[TP], **_: Any) -> None:
+        await self._offsets.commit()
+        self._app.consumer.forget(revoked)
+        self._offsets.drop(revoked)
+        mine = partitions_of(self._topic, revoked)
+        self._pipeline.drop(mine)
+        self.assigned = [p for p in self.assigned if p not in mine]
+
+    async def _on_assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
+        self.assigned = partitions_of(self._topic, assigned)
+        self.newly_assigned.update(self.assigned)
+        self._health.ready = True
+        log.info("partitions assigned", partitions=self.assigned)
+
+    def look(self) -> None:
+        """Learn how far the log was read, and mark as done what holds no records."""
+        progress = self._pipeline.progress
+        for tp, read in self._app.consumer.read_until().items():
+            if tp.topic != self._topic or tp.partition not in self.assigned:
+                continue
+            if progress.last(tp.partition) >= read.last_record:
+                # All records are written: what lies between the last one and the position are markers.
+                progress.flushed(tp.partition, read.position - 1)
+                self._offsets.done(tp, read.position)
+            progress.end(tp.partition, read.end - 1)
+        self._health.look({p: lag for p, lag in progress.lags().items() if p in self.assigned})

@@ -1,0 +1,114 @@
+"""Faust's Kafka transport, made to read committed records only and to commit what the worker says.
+
+Faust reads uncommitted records unless its own exactly-once mode is on, and tells what may be committed from the
+acknowledged records and the gaps between them. A topic that is written in transactions has such a gap after each
+transaction (its marker), kept by Faust in a list that is sorted again each time. So nothing is acknowledged to Faust
+here: the worker commits offsets itself, and learns from the fetcher's own thread how far the log was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP
+
+from infra.runtime.logging import get_logger
+
+log = get_logger(__name__)
+
+
+class ReadUntil(NamedTuple):
+    """How far a partition was read.
+
+    Attributes:
+        last_record: offset of the last record handed to Faust, -1 for none since the assignment.
+        position: next offset to read: between ``last_record`` and it there are only markers of transactions.
+        end: end of the log for readers of committed records (the offset after the last).
+    """
+
+    last_record: int
+    position: int
+    end: int
+
+
+class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread that owns the aiokafka consumer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.read_until: dict[TP, ReadUntil] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Read by AIOKafkaConsumer.start(), which comes later, when it makes its fetcher.
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    def highwater(self, tp: TP) -> int:
+        """End of the log for readers of committed records."""
+        return int(self._ensure_consumer().last_stable_offset(tp) or 0)
+
+    async def _fetch_records(self, consumer: Any, active_partitions: Any, **limits: Any) -> Any:
+        records = await super()._fetch_records(consumer, active_partitions, **limits)
+        assignment = consumer._subscription.subscription.assignment if consumer._subscription.subscription else None
+        if assignment is None:
+            return records
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            if not state.has_valid_position or state.lso is None:
+                continue
+            mine = TP(tp.topic, tp.partition)
+            fetched = records.get(tp)
+            before = self.read_until.get(mine)
+            last = fetched[-1].offset if fetched else before.last_record if before else -1
+            self.read_until[mine] = ReadUntil(last, state.position, max(state.lso, state.position))
+        return records
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit next offsets; False when the group or the broker does not take them now."""
+        return bool(await self.call_thread(self._commit_offsets, offsets))
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        mine = consumer.assignment()
+        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        try:
+            await consumer.commit({tp: offset for tp, offset in wanted.items() if tp in mine})
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("offsets not committed", error=str(error))
+            return False
+        return True
+
+
+class ReadCommittedConsumer(Consumer):  # type: ignore[misc]
+    """Faust's consumer over such a thread."""
+
+    def _new_consumer_thread(self) -> ReadCommittedThread:
+        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Nothing: gaps are of use only where Faust itself works out what to commit."""
+
+    def read_until(self) -> Mapping[TP, ReadUntil]:
+        """How far each partition was read."""
+        return dict(self._thread.read_until)
+
+    def forget(self, tps: Iterable[TP]) -> None:
+        """Partitions were revoked."""
+        for tp in tps:
+            self._thread.read_until.pop(TP(tp.topic, tp.partition), None)
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit next offsets; False when they are not taken now, to be tried again."""
+        return bool(await self._thread.commit_offsets(offsets))
+
+
+class ReadCommittedTransport(Transport):  # type: ignore[misc]
+    """Faust's transport with such a consumer."""
+
+    Consumer = ReadCommittedConsumer

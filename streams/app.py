@@ -1,0 +1,211 @@
+"""The worker process: ``serve`` runs it in the foreground until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvloop
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
+from infra.runtime.clickhouse import open_clickhouse
+from infra.runtime.kafka import connection, statements_topic
+from infra.runtime.logging import configure, get_logger
+from infra.runtime.metrics import StreamsMetrics, process_registry
+from infra.runtime.registry import open_registry
+from infra.runtime.settings import KafkaSettings, Settings
+from schemas import topics
+from schemas.avro_registry import schema_registry
+from schemas.codec import dead_letter_codec, envelope_codec
+from streams.agents.app import add_agents, consumed, create_app
+from streams.agents.intake import Intake, Offsets, Partitions, to_record
+from streams.calibrations import active_calibration
+from streams.counts import ProviderMinutes, Rejections
+from streams.dead_letters import DeadLetters
+from streams.health import Health, HealthServer
+from streams.pipeline import Origin, Pipeline
+from streams.processor import Processor, ProcessorOptions
+from streams.sink import Sink
+from streams.store import ClickHouseStore
+
+log = get_logger(__name__)
+
+LOOK_SECONDS = 0.5
+TELL_SECONDS = 2.0
+DRAIN_SECONDS = 8.0
+REMEMBERED_STATEMENTS = 400_000
+"""Statement ids kept in memory over all partitions, at about 200 bytes each; twice as many at most."""
+
+
+def serve(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT, which drain it; returns the exit code, 1 when it could not go on."""
+    configure(settings.log, service="worker")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    worker = Worker(settings)
+    try:
+        if not await wait_for_topics(settings.kafka, told):
+            return 0
+        await worker.start()
+        return await worker.run(told)
+    finally:
+        await worker.stop()
+
+
+async def wait_for_topics(settings: KafkaSettings, told: asyncio.Event) -> bool:
+    """Wait until all topics exist: Faust ignores for good those that do not; False when told to stop before."""
+    missing: set[str] = set()
+    while not told.is_set():
+        try:
+            found = await asyncio.to_thread(_topics, settings)
+        except KafkaError as error:
+            log.info("waiting for Kafka", error=str(error))
+        else:
+            if not (missing := {*consumed(settings), topics.DEAD_LETTERS.name} - found):
+                return True
+            log.info("waiting for topics", missing=sorted(missing))
+        await asyncio.sleep(1.0)
+    return False
+
+
+def _topics(settings: KafkaSettings) -> set[str]:
+    consumer = KafkaConsumer(**connection(settings))
+    try:
+        return set(consumer.topics())
+    finally:
+        consumer.close()
+
+
+def now_us() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000
+
+
+class Worker:
+    """All parts of one worker, put together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(self) -> None:
+        """Make and start everything; raises what a part raises that cannot start."""
+        settings = self._settings
+        registry = process_registry()
+        schemas = schema_registry(settings.kafka.schema_registry_url)
+        metrics = StreamsMetrics(registry)
+        self.health = Health(settings.streams.liveness_timeout_seconds, time.monotonic)
+        server = HealthServer(settings.streams.host, settings.streams.port, self.health, registry)
+        server.start()
+        self._started.append(lambda: asyncio.to_thread(server.stop))
+
+        producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection(settings.kafka))
+        await producer.start()
+        self._started.append(producer.stop)
+
+        engine = open_registry(settings.registry_url())
+        calibration = await asyncio.to_thread(active_calibration, engine)
+        log.info("calibration", version=calibration.version)
+        topic = statements_topic(settings.kafka)
+        sink = self._sink()
+        processor = Processor(
+            envelope_codec(schemas).decode,
+            ClickHouseStore(sink.read, settings.kafka.generation),
+            ProcessorOptions(
+                topic=topic,
+                generation=settings.kafka.generation,
+                timezone=settings.district.timezone,
+                cached_students=settings.streams.cached_students,
+                remembered_statements=max(REMEMBERED_STATEMENTS // settings.kafka.partitions, 5_000),
+                calibration=calibration,
+                clock=now_us,
+            ),
+        )
+        dead_letters = DeadLetters(producer, dead_letter_codec(schemas))
+        origin = Origin(topic, settings.kafka.generation, f"{socket.gethostname()}-{os.getpid()}")
+        self.pipeline = Pipeline(processor, sink, dead_letters, metrics, self.health, origin, now_us)
+
+        self.app = create_app(settings)
+        self._offsets = Offsets(self.app)
+        self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health)
+        minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)
+        self._intakes = {
+            topic: Intake(self.app, self._offsets, self._statements),
+            topics.PROVIDER_MINUTES.name: Intake(self.app, self._offsets, minutes.handle),
+            topics.REJECTIONS.name: Intake(self.app, self._offsets, rejections.handle),
+        }
+        add_agents(self.app, settings, dict(self._intakes))
+        self._metrics = metrics
+        await self.app.start()
+        self._started.append(self.app.stop)
+        self._tasks.append(asyncio.create_task(self._look()))
+
+    async def run(self, told: asyncio.Event) -> int:
+        """Return 0 when told to stop, 1 when a part failed."""
+        failures = [asyncio.create_task(intake.failed.wait()) for intake in self._intakes.values()]
+        waits = [asyncio.create_task(told.wait()), *failures, asyncio.create_task(self.app.wait_until_stopped())]
+        await asyncio.wait([*waits, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                log.error("a task of the worker failed", exc_info=error)
+        return 0 if told.is_set() else 1
+
+    async def stop(self) -> None:
+        """Drain: finish the batch in hand, commit, leave the group, close all."""
+        log.info("stopping")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "_intakes"):
+            await asyncio.gather(*(intake.close(DRAIN_SECONDS) for intake in self._intakes.values()))
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await self._offsets.commit()
+            except (TimeoutError, AssertionError, RuntimeError) as error:
+                log.warning("offsets not committed", error=repr(error))
+        self._stop.set()
+        for stop in reversed(self._started):
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await stop()
+            except TimeoutError:
+                log.warning("a part did not stop in time")
+        if hasattr(self, "pipeline"):
+            await asyncio.to_thread(self.pipeline.close)
+        log.info("stopped")
+
+    def _sink(self) -> Sink:
+        return Sink(lambda: open_clickhouse(self._settings.clickhouse), self._stop)
+
+    async def _statements(self, messages: Sequence[Any]) -> None:
+        await self.pipeline.handle([to_record(message) for message in messages])
+
+    async def _look(self) -> None:
+        told_at = 0.0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.partitions.look()
+            for partition, lag in self.pipeline.progress.lags().items():
+                self._metrics.lag.labels(partition=str(partition)).set(lag)
+            await self._offsets.commit()
+            if time.monotonic() - told_at > TELL_SECONDS:
+                await self.pipeline.tell(self.partitions.assigned)
+                told_at = time.monotonic()

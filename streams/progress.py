@@ -1,0 +1,72 @@
+"""What a worker says about itself in ClickHouse: how far each partition is, and each flush."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from schemas.events import LATENCY_BOUNDS_MS
+from streams.processor import PartitionPart
+from streams.rows.tables import Row
+
+
+def latency_buckets(stored_us: Iterable[int], written_us: int) -> list[int]:
+    """Statements by the time from stored to written, one count for each of LATENCY_BOUNDS_MS and one above."""
+    buckets = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+    for stored in stored_us:
+        buckets[bisect_left(LATENCY_BOUNDS_MS, (written_us - stored) / 1000.0)] += 1
+    return buckets
+
+
+def flush_row(worker: str, partition: int, part: PartitionPart, rows: int, flush_ms: float, now_us: int) -> Row:
+    """Row of the table sink_flushes."""
+    buckets = latency_buckets(part.stored, now_us)
+    return now_us, worker, partition, part.statements, rows, flush_ms, buckets
+
+
+class Progress:
+    """How far the partitions of this worker are: the last offset whose rows are all written, the end of the log."""
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+        self._flushed: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+        self._stored: dict[int, int] = {}
+
+    def flushed(self, partition: int, offset: int, stored: Iterable[int] = ()) -> None:
+        """All up to ``offset`` is written, with statements stored at these times (µs)."""
+        self._flushed[partition] = max(offset, self._flushed.get(partition, -1))
+        self._stored[partition] = max(self._stored.get(partition, 0), max(stored, default=0))
+
+    def end(self, partition: int, offset: int) -> None:
+        """The last offset of the log, as seen last."""
+        self._ends[partition] = offset
+
+    def last(self, partition: int) -> int:
+        """Last offset whose rows are all written, -1 for none that this worker knows of."""
+        return self._flushed.get(partition, -1)
+
+    def lags(self) -> dict[int, int]:
+        """Records that are not written yet, by partition."""
+        return {p: max(end - self.last(p), 0) for p, end in self._ends.items()}
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget partitions that were revoked."""
+        for partition in partitions:
+            for known in (self._flushed, self._ends, self._stored):
+                known.pop(partition, None)
+
+    def rows(self, partitions: Iterable[int], now_us: int) -> list[Row]:
+        """Rows of the table sink_progress, for the partitions of which something is known."""
+        return [
+            (
+                self._generation,
+                p,
+                self.last(p),
+                max(self._ends.get(p, -1), self.last(p)),
+                self._stored.get(p, 0),
+                now_us,
+            )
+            for p in partitions
+            if p in self._flushed or p in self._ends
+        ]

@@ -1,0 +1,155 @@
+"""ClickHouse from a worker's thread: column inserts and reads that wait while the store is away.
+
+A failed insert says nothing about whether its rows were written; it is sent again, which changes nothing, since
+every table replaces rows of equal keys. A row that the store refuses for what it holds is found by halving and
+handed back, so that it never blocks the rows beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from clickhouse_connect.datatypes.base import ClickHouseType
+from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, DataError, ProgrammingError
+
+from infra.runtime.logging import get_logger
+from streams.rows.tables import Columns, Row
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+FEW = 10
+"""So many refused rows of one insert are always taken for faults of the rows."""
+
+# Codes of ClickHouse's ErrorCodes.cpp that speak of values: cannot parse (text, dates, numbers, UUIDs), convert or
+# insert them, or out of the range of their type.
+_DATA_CODES: Final = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 441, 675})
+_DATA_ERRORS = (DataError, ProgrammingError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
+_READ_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
+_AS_STRINGS: Final = {"UUID": "string"}
+
+
+class StoppedError(Exception):
+    """The worker is to stop, and what it was about is left undone: nothing was acknowledged."""
+
+
+class Refused(NamedTuple):
+    """A row that the store does not take, and why."""
+
+    columns: Columns
+    row: Row
+    message: str
+
+
+class Sink:
+    """One client, used by one thread at a time.
+
+    ``connect`` opens a client; ``stop`` ends the waiting for a store that is away.
+    """
+
+    def __init__(self, connect: Callable[[], Client], stop: threading.Event) -> None:
+        self._connect = connect
+        self._stop = stop
+        self._client: Client | None = None
+        self._types: dict[str, dict[str, ClickHouseType]] = {}
+
+    def read(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Columns of a query's result, UUIDs as strings. Waits for the store; raises StoppedError."""
+        return self._patiently("read", lambda client: self._query(client, sql))
+
+    def insert(self, columns: Columns, rows: Sequence[Row]) -> list[Refused]:
+        """Write rows, all or all but those handed back. Waits for the store; raises StoppedError."""
+        if not rows:
+            return []
+        while True:
+            try:
+                self._patiently(columns.table, lambda client: self._write(client, columns, rows))
+            except (DatabaseError, *_DATA_ERRORS) as error:
+                refused = self._halve(columns, rows, str(error))
+                if len(refused) <= max(FEW, len(rows) // 2):
+                    return refused
+                # Most rows refused is no fault of the rows: the table is not what this program knows, for one.
+                log.warning("most rows refused; trying again", table=columns.table, rows=len(rows), error=str(error))
+                self.close()
+                self._pause(LONGEST_PAUSE_SECONDS)
+            else:
+                return []
+
+    def close(self) -> None:
+        """Close the client; the next call opens another one."""
+        self._types.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _halve(self, columns: Columns, rows: Sequence[Row], message: str) -> list[Refused]:
+        if len(rows) == 1:
+            return [Refused(columns, rows[0], message)]
+        refused = []
+        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+            try:
+                self._patiently(columns.table, lambda client, half=half: self._write(client, columns, half))  # type: ignore[misc]
+            except (DatabaseError, *_DATA_ERRORS) as error:
+                refused += self._halve(columns, half, str(error))
+        return refused
+
+    def _patiently(self, what: str, action: Callable[[Client], T]) -> T:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                if self._client is None:
+                    self._client = self._connect()
+                return action(self._client)
+            except Exception as error:
+                if is_data_error(error):
+                    raise
+                self.close()
+                log.warning("the store does not take it; waiting", what=what, error=str(error), seconds=pause)
+            self._pause(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise StoppedError
+
+    def _query(self, client: Client, sql: str) -> Sequence[Sequence[Any]]:
+        result = client.query(sql, settings=_READ_SETTINGS, query_formats=_AS_STRINGS)
+        columns: Sequence[Sequence[Any]] = result.result_columns
+        return columns
+
+    def _write(self, client: Client, columns: Columns, rows: Sequence[Row]) -> None:
+        if not self._types:
+            self._types = _types(self._query(client, _ALL_COLUMNS))
+        types = self._types[columns.table]
+        client.insert(
+            columns.table,
+            list(zip(*rows, strict=True)),
+            column_names=columns.names,
+            column_types=[types[name] for name in columns.names],
+            column_oriented=True,
+        )
+
+
+_ALL_COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
+
+
+def _types(found: Sequence[Sequence[Any]]) -> dict[str, dict[str, ClickHouseType]]:
+    types: dict[str, dict[str, ClickHouseType]] = {}
+    for table, name, kind in zip(*found, strict=True):
+        types.setdefault(table, {})[name] = get_from_name(kind)
+    return types
+
+
+def is_data_error(error: Exception) -> bool:
+    """Whether an error speaks of the values of the rows, so that sending them again would not help."""
+    if isinstance(error, DatabaseError) and error.code is not None:
+        return error.code in _DATA_CODES
+    return isinstance(error, _DATA_ERRORS)
