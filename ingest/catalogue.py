@@ -61,9 +61,9 @@ def load(connection: Connection) -> Catalogue:
         provider_verbs[provider_id][iri] = verb
     alignments: dict[str, dict[str, list[str]]] = defaultdict(dict)
     for provider_id, activity_id, skill_id in connection.execute(
-        select(
-            tables.alignments.c.provider_id, tables.alignments.c.activity_id, tables.alignments.c.skill_id
-        ).order_by(tables.alignments.c.skill_id)
+        select(tables.alignments.c.provider_id, tables.alignments.c.activity_id, tables.alignments.c.skill_id).order_by(
+            tables.alignments.c.skill_id
+        )
     ):
         alignments[provider_id].setdefault(activity_id, []).append(skill_id)
     skills = frozenset(connection.execute(select(tables.skills.c.skill_id)).scalars())

@@ -28,9 +28,7 @@ def slots(statement: dict[str, Any]) -> list[Slot]:
         elif kind == "SubStatement":
             found.extend(slots(target))
     if context := statement.get("context"):
-        for name in ("instructor", "team"):
-            if name in context:
-                found.append((context, name))
+        found.extend((context, name) for name in ("instructor", "team") if name in context)
         for name, inner in (("contextAgents", "agent"), ("contextGroups", "group")):
             if name in context:
                 found.extend((one, inner) for one in context[name])

@@ -19,8 +19,12 @@ from ingest.xapi.validation.values import (
 )
 
 ONLY_ACTIVITY = Rule("context.only_activity", "1.0.3 Data 2.4.6", "Leave it out where the object is no activity.")
-CONTEXT_AGENT = Rule("context.agents", "2.0.0 4.2.6 (contextAgents)", 'Send {"objectType": "contextAgent", "agent": …}.')
-CONTEXT_GROUP = Rule("context.groups", "2.0.0 4.2.6 (contextGroups)", 'Send {"objectType": "contextGroup", "group": …}.')
+CONTEXT_AGENT = Rule(
+    "context.agents", "2.0.0 4.2.6 (contextAgents)", 'Send {"objectType": "contextAgent", "agent": …}.'
+)
+CONTEXT_GROUP = Rule(
+    "context.groups", "2.0.0 4.2.6 (contextGroups)", 'Send {"objectType": "contextGroup", "group": …}.'
+)
 RELEVANT_TYPES = Rule("context.relevant_types", "2.0.0 4.2.6", "List at least one IRI, or leave relevantTypes out.")
 
 _CONTEXT: Final = frozenset(

@@ -1,0 +1,189 @@
+"""The ingest service: its parts put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine, select
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from infra.runtime import logging
+from infra.runtime.kafka import statements_topic
+from infra.runtime.metrics import IngestMetrics, process_registry
+from infra.runtime.registry import open_registry
+from infra.runtime.settings import Settings
+from ingest import credentials
+from ingest.acceptance import Acceptance
+from ingest.auth import Authenticator
+from ingest.identity.resolver import Resolver
+from ingest.minutes import Minutes
+from ingest.producers import Link, producer
+from ingest.progress import Progress
+from ingest.publisher import Publisher
+from ingest.reading import AgentReader
+from ingest.refresh import Refresher
+from ingest.reports import Reporter
+from ingest.resources.about import About
+from ingest.resources.base import Door
+from ingest.resources.health import live, metrics, ready
+from ingest.resources.statement_reads import StatementReads
+from ingest.resources.statements import Statements
+from ingest.slots import take_slot
+from ingest.store import Store
+from schemas.avro_registry import schema_registry
+from schemas.codec import envelope_codec, provider_minute_codec, rejection_codec
+
+log = logging.get_logger(__name__)
+
+_DRAIN_SECONDS = 10
+
+
+def clock() -> int:
+    """µs since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Service:
+    """The parts of one ingest process; made before the loop runs, started and stopped by the application's lifespan."""
+
+    def __init__(self, settings: Settings, now: Callable[[], int] = clock) -> None:
+        ingest, kafka = settings.ingest, settings.kafka
+        timeout = ingest.publish_timeout_seconds
+        self._slot = take_slot(settings.data_dir / "ingest")
+        # A name of its own for each run: its counts start at zero.
+        instance = f"{self._slot.name}-{secrets.token_hex(4)}"
+        self.registry: CollectorRegistry = process_registry()
+        measured = IngestMetrics(self.registry)
+        self._engine: Engine = open_registry(settings.registry_url())
+        schemas = schema_registry(kafka.schema_registry_url)
+        self._plain = Link("statements", lambda: producer(kafka, timeout))
+        self._transactional = Link(
+            "transactions", lambda: producer(kafka, timeout, f"roundtrip-ingest-{self._slot.name}")
+        )
+        self.publisher = Publisher(
+            statements_topic(kafka),
+            instance,
+            envelope_codec(schemas),
+            self._plain,
+            self._transactional,
+            measured,
+            now,
+            timeout_seconds=timeout,
+            max_pending=ingest.max_pending_statements,
+        )
+        minutes = Minutes(instance)
+        self._reporter = Reporter(
+            minutes, self._plain, provider_minute_codec(schemas), rejection_codec(schemas), now, timeout
+        )
+        self._resolver = Resolver(self._engine, now)
+        self._store = Store(settings.clickhouse)
+        self._progress = Progress(
+            self._store.run,
+            generation=kafka.generation,
+            partitions=kafka.partitions,
+            in_flight_us=int(timeout * 1e6) + 500_000,
+        )
+        self._authenticator = Authenticator(self._credential)
+        self._acceptance = Acceptance(
+            self._resolver,
+            self.publisher,
+            minutes,
+            self._progress,
+            now,
+            partitions=kafka.partitions,
+            authority_home_page=ingest.authority_home_page,
+        )
+        self._agents = AgentReader(self._engine, ingest.authority_home_page)
+        self._refresher = Refresher(
+            self._engine, self._authenticator, self._acceptance, self._resolver, ingest.catalogue_refresh_seconds
+        )
+        door = Door(self._authenticator, minutes, measured, now, ingest.default_xapi_version)
+        reads = StatementReads(self._progress, self._store, self._agents)
+        self.routes = [
+            Route("/xapi/statements", Statements(door, self._acceptance, self._progress, reads, ingest)),
+            Route("/xapi/about", About(door)),
+            Route("/health/live", live),
+            Route("/health/ready", ready({"kafka": self._kafka_answers, "registry": self._registry_answers})),
+            Route("/metrics", metrics(self.registry)),
+        ]
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        """Start what runs beside the requests; at the end, publish the last counts."""
+        self._plain.start()
+        self._transactional.start()
+        await self._refresher.once()
+        beside: list[Coroutine[Any, Any, None]] = [self._reporter.run(), self._progress.run(), self._refresher.run()]
+        tasks = [asyncio.create_task(one) for one in beside]
+        for task in tasks:
+            task.add_done_callback(_tell)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await self._reporter.publish()
+            await self._plain.stop()
+            await self._transactional.stop()
+            for part in (self._resolver, self._authenticator, self._store, self._agents, self._refresher):
+                part.close()
+            self._engine.dispose()
+            self._slot.lock.close()
+
+    def _credential(self, key: str) -> credentials.Credential | None:
+        with self._engine.connect() as connection:
+            return credentials.load(connection, key).get(key)
+
+    async def _kafka_answers(self) -> bool:
+        return await self.publisher.answers()
+
+    async def _registry_answers(self) -> bool:
+        def ask() -> bool:
+            with self._engine.connect() as connection:
+                return connection.execute(select(1)).scalar() == 1
+
+        return await asyncio.to_thread(ask)
+
+
+def build(settings: Settings) -> Starlette:
+    """The application; nothing is connected before its lifespan starts."""
+    service = Service(settings)
+    return Starlette(routes=service.routes, lifespan=service.lifespan)
+
+
+def serve(settings: Settings) -> int:
+    """Run the service in the foreground until it is told to stop; the exit code."""
+    logging.configure(settings.log, service="ingest")
+    config = uvicorn.Config(
+        build(settings),
+        host=settings.ingest.host,
+        port=settings.ingest.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("a part of the service ended", error=repr(error))

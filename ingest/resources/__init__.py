@@ -1,0 +1,1 @@
+"""The resources of the LRS, one file each."""
