@@ -1,0 +1,1 @@
+"""The pages: what counselors, leaders, teachers, providers and operators see, each within their scope."""

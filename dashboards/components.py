@@ -1,0 +1,266 @@
+"""Parts that all pages are made of: header, tiles, tables, and the four designed states."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboards import charts, words
+from dashboards.access import Area, may
+from dashboards.freshness import Freshness, State, freshness
+from dashboards.session import Context, leave
+from dashboards.store import NotAllowedError, StoreError
+from infra.runtime.logging import get_logger
+
+_STYLE = Path(__file__).with_name("style.css")
+_QUIET_AT_LEAST = timedelta(minutes=10)
+_QUIET_AT_MOST = timedelta(hours=26)
+
+
+def style() -> None:
+    """The style of all pages; takes no room."""
+    st.html(_STYLE)
+
+
+def text(value: object) -> str:
+    """Anything as text that HTML does not read as its own."""
+    return html.escape(str(value))
+
+
+def icon(name: str, colour: str = "") -> str:
+    """A Material Symbol; the word beside it says the same, so it is hidden from readers of the page."""
+    return f'<span class="rt-icon {colour}" aria-hidden="true">{name}</span>'
+
+
+def chip(symbol: str, words_: str, *, hover: str = "", colour: str = "") -> str:
+    """A small label with an icon."""
+    return f'<span class="rt-chip {colour}" title="{text(hover)}">{icon(symbol)}{text(words_)}</span>'
+
+
+def how_fresh(context: Context) -> Freshness:
+    """How fresh everything on the page is."""
+    progress = context.store.query(context.viewer, "progress")
+    return freshness(progress, context.settings.kafka.partitions, context.now())
+
+
+def provider_states(context: Context) -> dict[str, tuple[bool, Any]]:
+    """Each provider of the registry: whether it reports as usual, and its last minute (None: not in a week)."""
+    now = context.now()
+    since = (now - timedelta(days=7)).replace(minute=0, second=0, microsecond=0)
+    rows = {row["provider_id"]: row for row in context.store.query(context.viewer, "providers_reporting", since=since)}
+    states: dict[str, tuple[bool, Any]] = {}
+    for provider_id in context.catalogue.providers:
+        row = rows.get(provider_id)
+        if row is None:
+            states[provider_id] = (False, None)
+            continue
+        patience = max(_QUIET_AT_LEAST, 4 * timedelta(seconds=row["usual_gap_s"] or 0))
+        if row["minutes"] < 5:
+            patience = _QUIET_AT_MOST
+        states[provider_id] = (now - row["last_minute"] <= min(patience, _QUIET_AT_MOST), row["last_minute"])
+    return states
+
+
+def may_see_providers(context: Context) -> bool:
+    """Whether what providers sent is open to the viewer."""
+    return may(context.viewer, Area.PROVIDERS).allowed
+
+
+def header(context: Context, title: str, question: str, scope: str) -> None:
+    """Title, question, scope, freshness and providers; and who is signed in."""
+    left, right = st.columns([6, 1.15], vertical_alignment="bottom")
+    with left:
+        _live_header(context, title, question, scope)
+    with right, st.popover(context.member.name, icon=":material/account_circle:", type="tertiary", width="stretch"):
+        demo = context.settings.dashboards.demo_sign_in
+        st.markdown(f"**{context.member.name}**, {context.viewer.role}")
+        st.caption("Demo sign-in: anyone can choose." if demo else context.member.email)
+        if st.button("Choose somebody else" if demo else "Sign out", icon=":material/logout:"):
+            leave(context.services)
+            st.rerun()
+
+
+def _live_header(context: Context, title: str, question: str, scope: str) -> None:
+    @st.fragment(run_every=context.settings.dashboards.refresh_seconds)
+    def draw() -> None:
+        chips = [chip("filter_center_focus", scope, hover="What this page covers")]
+        try:
+            chips += [_freshness_chip(context), _providers_chip(context)]
+        except (StoreError, SQLAlchemyError):
+            chips.append(chip("cloud_off", "No data: the store does not answer", colour="rt-warn"))
+        st.html(
+            f'<div class="rt-head"><div><h1>{text(title)}</h1><p>{text(question)}</p></div>'
+            f'<div class="rt-chips">{"".join(chips)}</div></div>'
+        )
+
+    draw()
+
+
+def _freshness_chip(context: Context) -> str:
+    fresh = how_fresh(context)
+    if fresh.as_of is None:
+        return chip("hourglass_empty", "No data yet", hover="No worker has written anything yet")
+    words_ = f"Data as of {words.clock(fresh.as_of, context.zone)}, lag {words.duration(fresh.lag)}"
+    hover = words.exact(fresh.as_of, context.zone)
+    if fresh.state is State.FRESH:
+        return chip("check_circle", words_, hover=hover)
+    if fresh.state is State.PARTIAL:
+        words_ += f" ({fresh.late} of {fresh.partitions} partitions late)"
+    return chip("history_toggle_off", words_, hover=hover, colour="rt-warn")
+
+
+def _providers_chip(context: Context) -> str:
+    states = provider_states(context)
+    quiet = [context.catalogue.provider(key) for key, (reports, _) in states.items() if not reports]
+    words_ = f"{len(states) - len(quiet)} of {len(states)} providers reporting"
+    if quiet:
+        return chip("sensors_off", words_, hover=f"Quiet: {', '.join(quiet)}", colour="rt-warn")
+    return chip("sensors", words_, hover="All report as they usually do")
+
+
+def section(title: str, note: str = "") -> None:
+    """A heading with a remark at its right."""
+    st.html(f'<div class="rt-section"><h2>{text(title)}</h2><span>{note}</span></div>')
+
+
+def tile(label: str, value: str, *, unit: str = "", note: str = "", spark: str = "", symbol: str = "") -> str:
+    """One number with its unit, what it means, and its past. ``note`` is HTML."""
+    mark = icon(symbol) if symbol else ""
+    return (
+        f'<div class="rt-tile"><div class="rt-label">{mark}{text(label)}</div>'
+        f'<div class="rt-value"><span>{text(value)} <small>{text(unit)}</small></span>{spark}</div>'
+        f'<div class="rt-note">{note}</div></div>'
+    )
+
+
+def tiles(items: Iterable[str]) -> None:
+    """Tiles in a row."""
+    st.html(f'<div class="rt-tiles">{"".join(items)}</div>')
+
+
+def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]], *, says: str) -> None:
+    """A table of HTML cells. ``columns``: heading by key, a heading that starts with "#" being of numbers."""
+
+    def cells(tag: str, values: Mapping[str, str]) -> str:
+        return "".join(
+            f"<{tag}{' class=rt-num' if heading.startswith('#') else ''}>{values[key]}</{tag}>"
+            for key, heading in columns.items()
+        )
+
+    head = cells("th", {key: text(heading.lstrip("#")) for key, heading in columns.items()})
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    st.html(
+        f'<div class="rt-scroll"><table class="rt-table" aria-label="{text(says)}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def chart(drawing: Any, *, says: str, key: str) -> None:
+    """A chart, with words for those who cannot see it."""
+    st.altair_chart(drawing, width="stretch", theme="streamlit", key=key, alt=says)
+
+
+def link(context: Context, page: str, label: str, *, symbol: str = "", **parameters: str) -> None:
+    """A link to another page; plain words where the viewer has no such page."""
+    if page not in context.pages:
+        st.write(label)
+        return
+    if context.settings.dashboards.demo_sign_in:
+        parameters["as"] = context.member.staff_id
+    shown = f":material/{symbol}:" if symbol else None
+    st.page_link(context.pages[page], label=label, icon=shown, query_params=parameters)
+
+
+def empty(title: str, sentence: str) -> None:
+    """Nothing is there, and that is an answer."""
+    st.html(f'<div class="rt-state"><b>{text(title)}</b>{text(sentence)}</div>')
+
+
+def notice(sentence: str, symbol: str = "warning") -> None:
+    """One line that the reader must see before the numbers."""
+    st.html(f'<div class="rt-bar" role="status">{icon(symbol, "rt-warn")} {text(sentence)}</div>')
+
+
+def staleness(context: Context) -> None:
+    """Says so when what the page shows is late or partial."""
+    fresh = how_fresh(context)
+    if fresh.state is State.STALE and fresh.as_of:
+        notice(
+            f"Everything here is {words.duration(fresh.lag)} old: statements are accepted and kept, and wait to be "
+            f"processed. Later ones appear here by themselves."
+        )
+    elif fresh.state is State.PARTIAL and fresh.as_of:
+        notice(
+            f"Part of the students are shown as they were {words.duration(fresh.lag)} ago: {fresh.late} of "
+            f"{fresh.partitions} partitions are late."
+        )
+
+
+def not_allowed(reason: str) -> None:
+    """The page that a forged or outdated link ends at."""
+    st.html(
+        f'<div class="rt-state">{icon("lock")}<b>You cannot open this page</b>{text(reason)} '
+        f"The attempt was recorded. Ask the office that manages accounts if you need access.</div>"
+    )
+
+
+def skeleton(*heights: int) -> None:
+    """The shape of what is to come."""
+    bars = "".join(f'<i style="height:{height}px"></i>' for height in heights)
+    st.html(f'<div class="rt-skeleton" role="status" aria-label="Loading">{bars}</div>')
+
+
+def live(context: Context, name: str, *heights: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """A part of a page that reads again by itself, with its states: loading, not allowed, error with retry."""
+
+    def wrap(draw: Callable[[], None]) -> Callable[[], None]:
+        @wraps(draw)
+        @st.fragment(run_every=context.settings.dashboards.refresh_seconds)
+        def run() -> None:
+            guarded(name, draw, *heights)
+
+        return run
+
+    return wrap
+
+
+def guarded(name: str, draw: Callable[[], None], *heights: int) -> None:
+    """Draw a part in its states. The skeleton shows the first time only: a refresh keeps what was there."""
+    slot = st.empty()
+    drawn = f"drawn:{name}"
+    if drawn not in st.session_state:
+        with slot.container():
+            skeleton(*heights)
+    try:
+        with slot.container():
+            draw()
+    except NotAllowedError as refused:
+        with slot.container():
+            not_allowed(refused.decision.reason)
+    except (StoreError, SQLAlchemyError) as error:
+        get_logger(__name__).warning("page_part_failed", part=name, error=str(error), cause=str(error.__cause__))
+        with slot.container():
+            _failed(name, error)
+    st.session_state[drawn] = True
+
+
+def _failed(name: str, error: Exception) -> None:
+    sentence = str(error) if isinstance(error, StoreError) else "The registry does not answer."
+    st.html(
+        f'<div class="rt-state">{icon("cloud_off")}<b>This cannot be shown right now</b>{text(sentence)} '
+        f"Nothing is lost: statements are accepted and kept meanwhile. It is tried again by itself.</div>"
+    )
+    st.button("Try again", icon=":material/refresh:", key=f"retry:{name}")
+
+
+def spark_days(rows: Sequence[Mapping[str, Any]], name: str, context: Context, number: int = 20) -> str:
+    """A tile's past in days."""
+    days = charts.last_days(context.today(), number)
+    return charts.spark(charts.per_day(list(map(dict, rows)), name, days), says=f"the last {number} days")

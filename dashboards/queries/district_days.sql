@@ -1,0 +1,11 @@
+-- What did the district's students do on each of the last days?
+-- scope: aggregates
+SELECT day,
+       uniqExactIf(student_id, d.activity > 0) AS active,
+       sum(d.activity)                         AS activity,
+       sum(d.attempts)                         AS attempts,
+       sum(d.successes)                        AS successes
+FROM (SELECT * FROM student_days FINAL) AS d
+WHERE day >= {since:Date}
+GROUP BY day
+ORDER BY day

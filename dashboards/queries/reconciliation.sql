@@ -1,0 +1,30 @@
+-- Is everything that was accepted accounted for, per provider and hour?
+-- scope: operations
+SELECT provider_id,
+       hour,
+       sum(accepted_count)  AS accepted,
+       sum(stored_count)    AS stored,
+       sum(duplicate_count) AS duplicates,
+       sum(dead_count)      AS dead
+FROM
+(
+    SELECT toString(provider_id) AS provider_id, toStartOfHour(minute) AS hour,
+           sum(accepted) AS accepted_count, 0 AS stored_count, 0 AS duplicate_count, 0 AS dead_count
+    FROM provider_minutes FINAL
+    WHERE minute >= {since:DateTime('UTC')}
+    GROUP BY provider_id, hour
+    UNION ALL
+    SELECT toString(provider_id) AS provider_id, toStartOfHour(toDateTime(stored, 'UTC')) AS hour,
+           0, count(), 0, 0
+    FROM statements FINAL
+    WHERE stored >= {since:DateTime('UTC')}
+    GROUP BY provider_id, hour
+    UNION ALL
+    SELECT toString(provider_id) AS provider_id, toStartOfHour(toDateTime(stored, 'UTC')) AS hour,
+           0, 0, sumIf(statements, outcome = 'duplicate'), sumIf(statements, outcome = 'dead')
+    FROM outcomes FINAL
+    WHERE stored >= {since:DateTime('UTC')}
+    GROUP BY provider_id, hour
+)
+GROUP BY provider_id, hour
+ORDER BY hour DESC, provider_id

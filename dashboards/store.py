@@ -1,0 +1,173 @@
+"""The one way from a page to the facts: every question is asked by a viewer, and answered within their scope."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from queue import Empty, LifoQueue
+from typing import Any
+from uuid import UUID
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, Error, OperationalError
+from sqlalchemy import Engine
+from urllib3.exceptions import HTTPError
+
+from dashboards import people, suppression
+from dashboards.access import OUTSIDE, Decision, StudentFacts, Viewer, decide, may, provider_filter, row_filter
+from dashboards.queries import Query, Scope, load
+from infra.runtime.clickhouse import open_clickhouse
+from infra.runtime.settings import Settings
+
+Row = dict[str, Any]
+"""One row of an answer. Times are aware, in UTC; ids of students are strings."""
+
+_REMEMBERED = 500
+
+
+class StoreError(RuntimeError):
+    """The store does not answer, or not with an answer."""
+
+
+class NotAllowedError(RuntimeError):
+    """The viewer may not ask this; the decision says why."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.reason)
+        self.decision = decision
+
+
+class Store:
+    """Questions to ClickHouse, asked by a viewer.
+
+    Safe to share between threads. An answer is remembered for ``remember_s`` seconds for all who may see exactly the
+    same, so that many open pages cost as much as one.
+
+    Args:
+        settings: the whole tree.
+        registry: where the roster stands that decides about a student.
+        remember_s: seconds for which an answer is good.
+        now: the clock of the audit rows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Engine,
+        *,
+        remember_s: float | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._now = now
+        self._remember_s = settings.dashboards.refresh_seconds / 2 if remember_s is None else remember_s
+        self._clients: LifoQueue[Client] = LifoQueue()
+        self._answers: dict[tuple[object, ...], tuple[float, list[Row]]] = {}
+        self._lock = threading.Lock()
+
+    def query(self, viewer: Viewer, name: str, **parameters: Any) -> list[Row]:
+        """The rows that answer queries/<name>.sql, within the viewer's scope.
+
+        Raises:
+            NotAllowedError: the viewer's role may not ask this, or may not see this student.
+            StoreError: ClickHouse does not answer.
+        """
+        query = load()[name]
+        self._authorise(viewer, query, parameters)
+        key = (name, viewer.cache_key, repr(sorted(parameters.items())))
+        with self._lock:
+            known = self._answers.get(key)
+        if known and time.monotonic() < known[0]:
+            return known[1]
+        rows = self._ask(query, parameters | self._narrowing(viewer, query))
+        if spec := query.suppress:
+            threshold = self._settings.dashboards.suppress_below
+            rows = suppression.suppress(rows, group=spec.group, size=spec.size, counts=spec.counts, threshold=threshold)
+        with self._lock:
+            if len(self._answers) >= _REMEMBERED:
+                self._answers.clear()
+            self._answers[key] = (time.monotonic() + self._remember_s, rows)
+        return rows
+
+    def open_student(self, viewer: Viewer, student_id: str, page: str) -> tuple[StudentFacts, Decision]:
+        """Decide about a student's record and write it to the audit, once for each time a page is opened.
+
+        Raises:
+            NotAllowedError: not in the viewer's scope, or no such student; the same words for both.
+            StoreError: the audit cannot be written, so nothing is shown.
+        """
+        facts = people.student_facts(self._registry, student_id) if _is_uuid(student_id) else None
+        decision = _decide(viewer, facts)
+        if _is_uuid(student_id):
+            row = [
+                self._now(),
+                viewer.staff_id,
+                viewer.role.value,
+                UUID(student_id),
+                page,
+                "view" if decision.allowed else "denied",
+                decision.reason,
+            ]
+            names = ["at", "viewer_id", "role", "student_id", "page", "action", "reason"]
+            with self._client() as client:
+                client.insert("audit", [row], column_names=names)
+            self._forget("student_access")
+        if not decision.allowed or facts is None:
+            raise NotAllowedError(decision)
+        return facts, decision
+
+    def _authorise(self, viewer: Viewer, query: Query, parameters: Row) -> None:
+        if query.scope.area is not None and not (decision := may(viewer, query.scope.area)).allowed:
+            raise NotAllowedError(decision)
+        if query.scope is Scope.STUDENT:
+            student_id = str(parameters["student"])
+            facts = people.student_facts(self._registry, student_id) if _is_uuid(student_id) else None
+            decision = _decide(viewer, facts)
+            if not decision.allowed:
+                raise NotAllowedError(decision)
+
+    def _narrowing(self, viewer: Viewer, query: Query) -> Row:
+        wanted: Row = {"generation": self._settings.kafka.generation, **row_filter(viewer), **provider_filter(viewer)}
+        return {name: value for name, value in wanted.items() if name in query.parameters}
+
+    def _ask(self, query: Query, parameters: Row) -> list[Row]:
+        with self._client() as client:
+            result = client.query(query.sql, parameters=parameters, tz_mode="aware")
+            return [dict(row) for row in result.named_results()]
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._answers = {key: value for key, value in self._answers.items() if key[0] != name}
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        """A client of one's own; one that failed is not used again."""
+        try:
+            try:
+                client = self._clients.get_nowait()
+            except Empty:
+                client = open_clickhouse(self._settings.clickhouse)
+            yield client
+        except (OperationalError, HTTPError, OSError) as error:
+            raise StoreError("The store of records does not answer.") from error
+        except DatabaseError as error:
+            raise StoreError("The store of records answered with an error.") from error
+        except Error as error:
+            raise StoreError("The store of records could not be asked.") from error
+        self._clients.put(client)
+
+
+def _decide(viewer: Viewer, facts: StudentFacts | None) -> Decision:
+    """Unknown students get the answer of students out of scope: whether an id exists is nobody's to learn."""
+    return decide(viewer, facts) if facts else Decision(False, OUTSIDE)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
