@@ -71,7 +71,7 @@ def run(settings: Settings, options: Options) -> int:
         say(f"{len(told):,} responses of {len({r.user for r in told}):,} students; {new:,} new rows in the catalogue")
         if new:
             # Alignments are resolved at the door: nothing may be posted before ingest has read them.
-            time.sleep(settings.ingest.catalogue_refresh_seconds + 1.0)
+            time.sleep(2 * settings.ingest.catalogue_refresh_seconds + 1.0)
         report = asyncio.run(post(settings, options, own, told))
     except (DataSetError, GaveUpError, RefusedError) as error:
         say(str(error))

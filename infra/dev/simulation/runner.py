@@ -97,7 +97,7 @@ class _Run:
     async def _until_known(self, new_rows: bool) -> None:
         """Wait until ingest knows the credentials, and has read the registry since the last new row."""
         if new_rows:
-            await self._pause(self._refresh + 1.0)
+            await self._pause(2 * self._refresh + 1.0)
         for lane in self._lanes.values():
             await lane.connection.until_known(patience=self._options.patience)
 
