@@ -28,6 +28,7 @@ from schemas.codec import dead_letter_codec, envelope_codec
 from streams.agents.app import add_agents, consumed, create_app
 from streams.agents.intake import Intake, Offsets, Partitions, to_record
 from streams.calibrations import active_calibration
+from streams.clocked import Clocked
 from streams.counts import ProviderMinutes, Rejections
 from streams.dead_letters import DeadLetters
 from streams.health import Health, HealthServer
@@ -152,9 +153,10 @@ class Worker:
         }
         add_agents(self.app, settings, dict(self._intakes))
         self._metrics = metrics
+        clocked = Clocked(self._sink(), engine, settings, self.pipeline, self.partitions)
         await self.app.start()
         self._started.append(self.app.stop)
-        self._tasks.append(asyncio.create_task(self._look()))
+        self._tasks += [asyncio.create_task(self._look()), asyncio.create_task(clocked.run())]
 
     async def run(self, told: asyncio.Event) -> int:
         """Return 0 when told to stop, 1 when a part failed."""

@@ -1,0 +1,158 @@
+"""Warnings on the clock: reads students' days and the calendar, runs the rules, writes what changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from string import Template
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from infra.runtime.settings import DistrictSettings
+from schemas.registry.tables import calendar
+from streams.rows import tables
+from streams.rows.days import LocalDays, as_number
+from streams.rows.tables import Row
+from streams.sink import Sink
+from streams.warning.coverage import SchoolDays, covered
+from streams.warning.history import DayFacts, Episode, Thresholds
+from streams.warning.rules import episodes
+
+CHUNK = 500
+REFRESH_SECONDS = 30.0
+
+# Ids come from the tables themselves, or from arrivals that were checked to be UUIDs.
+_DAYS = Template(
+    "SELECT student_id, toUInt16(day), activity, attempts, successes, providers, partition FROM student_days FINAL"
+    " WHERE student_id IN ($students)"
+)
+_SCHOOLS = Template("SELECT student_id, school_id FROM roster FINAL WHERE student_id IN ($students)")
+_WARNINGS = Template(
+    "SELECT student_id, rule, toUInt16(raised_on), status, toUInt16(cleared_on), reason, value, baseline, threshold,"
+    " toUInt16(evidence_from), toUInt16(evidence_to), providers, partition FROM warnings FINAL"
+    " WHERE student_id IN ($students)"
+)
+_STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition ORDER BY student_id")
+_SIZES = "SELECT school_id, count() FROM roster FINAL GROUP BY school_id"
+# A day's activity only grows, so that any of its rows may tell of it.
+_ACTIVE = (
+    "SELECT r.school_id, toUInt16(d.day), uniqExact(d.student_id) FROM student_days AS d"
+    " INNER JOIN roster AS r ON r.student_id = d.student_id WHERE d.activity > 0 GROUP BY 1, 2"
+)
+
+
+class Evaluator:
+    """Evaluates the rules for students; one thread at a time. ``clock`` tells now in µs, ``seconds`` runs steadily."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        registry: Engine,
+        district: DistrictSettings,
+        clock: Callable[[], int],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._sink = sink
+        self._registry = registry
+        self._thresholds = Thresholds(district.inactivity_days, district.success_drop)
+        self._days = LocalDays(district.timezone)
+        self._clock = clock
+        self._seconds = seconds
+        self._refreshed_at: float | None = None
+        self._school_days = SchoolDays(())
+        self._sizes: dict[str, int] = {}
+        self._active: dict[str, dict[int, int]] = {}
+        self._covered: dict[str, list[int]] = {}
+        self._today = 0
+
+    def refresh(self) -> bool:
+        """Read calendar and coverage when they are old; True when all students are to be evaluated again.
+
+        They are when a day has begun, or when the days that count are others than before.
+        """
+        today = self._days.day_of(self._clock())
+        fresh = self._refreshed_at is not None and self._seconds() - self._refreshed_at < REFRESH_SECONDS
+        if fresh and today == self._today:
+            return False
+        self._refreshed_at = self._seconds()
+        before = self._today, self._covered
+        with self._registry.connect() as connection:
+            rows = connection.execute(select(calendar.c.school_id, calendar.c.day, calendar.c.in_session)).all()
+        self._school_days = SchoolDays((school, as_number(day), held) for school, day, held in rows)
+        self._sizes = dict(self._rows(_SIZES))
+        active: dict[str, dict[int, int]] = defaultdict(dict)
+        for school, day, students in self._rows(_ACTIVE):
+            active[school][day] = students
+        self._active, self._today = active, today
+        self._covered = {school: self._days_of(school) for school in {"", *self._sizes}}
+        return before != (self._today, self._covered)
+
+    def students_of(self, partition: int) -> list[str]:
+        """All students of a partition that have days."""
+        return [student for (student,) in self._rows(_STUDENTS.substitute(partition=partition))]
+
+    def evaluate(self, students: Collection[str]) -> int:
+        """Run the rules for students; returns the number of rows written."""
+        written = 0
+        for some in _chunks(sorted(students)):
+            rows = list(self._changed(some))
+            self._sink.insert(tables.WARNINGS, rows)
+            written += len(rows)
+        return written
+
+    def _changed(self, students: Sequence[str]) -> Iterator[Row]:
+        listed = ",".join(f"'{student}'" for student in students)
+        days: dict[str, list[DayFacts]] = defaultdict(list)
+        partitions: dict[str, int] = {}
+        for student, day, activity, attempts, successes, providers, partition in self._rows(
+            _DAYS.substitute(students=listed)
+        ):
+            days[student].append(DayFacts(day, activity, attempts, successes, tuple(providers)))
+            partitions[student] = partition
+        schools = dict(self._rows(_SCHOOLS.substitute(students=listed)))
+        known: dict[str, dict[tuple[str, int], Row]] = defaultdict(dict)
+        for student, *known_values in self._rows(_WARNINGS.substitute(students=listed)):
+            *plain, backing, partition = known_values
+            known[student][plain[0], plain[1]] = (*plain, tuple(backing), partition)
+        now = self._clock()
+        for student, facts in sorted(days.items()):
+            school_days = self._covered.get(schools.get(student, ""))
+            if school_days is None:
+                school_days = self._covered[""]
+            found = episodes(facts, school_days, self._today, self._thresholds)
+            for values in changes(found, known[student], partitions[student]):
+                yield (student, *values, now)
+
+    def _days_of(self, school: str) -> list[int]:
+        days = [day for day in self._school_days.of(school) if day <= self._today]
+        return covered(days, self._active.get(school, {}), self._sizes.get(school, 0) if school else 0)
+
+    def _rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
+        return zip(*self._sink.read(sql), strict=True)
+
+
+def changes(found: Iterable[Episode], known: dict[tuple[str, int], Row], partition: int) -> Iterator[Row]:
+    """Values of the rows to write, without student and time: new and changed episodes, and those withdrawn.
+
+    ``known`` holds the values of the rows that stand, by rule and day of raising.
+    """
+    kept = set()
+    for episode in found:
+        key = episode.rule, episode.raised_on
+        kept.add(key)
+        values: Row = (
+            episode.rule, episode.raised_on, episode.status, episode.cleared_on, episode.reason, episode.value,
+            episode.baseline, episode.threshold, episode.evidence_from, episode.evidence_to, episode.providers,
+            partition,
+        )  # fmt: skip
+        if known.get(key) != values:
+            yield values
+    for key, standing in known.items():
+        if key not in kept and standing[2] != "withdrawn":
+            yield (*standing[:2], "withdrawn", *standing[3:])
+
+
+def _chunks(students: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(students), CHUNK):
+        yield students[start : start + CHUNK]

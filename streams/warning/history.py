@@ -1,0 +1,61 @@
+"""What the rules look at: a student's days, and the days on which the school was in session and heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class DayFacts(NamedTuple):
+    """One day of a student, as counted; ``day`` in days since 1970-01-01."""
+
+    day: int
+    activity: int
+    attempts: int
+    successes: int
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where the rules draw their lines; see the settings of the district."""
+
+    inactivity_days: int
+    success_drop: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One rising and, perhaps, clearing of a rule; see the table warnings. Days since 1970-01-01."""
+
+    rule: str
+    raised_on: int
+    cleared_on: int | None
+    reason: str
+    value: float
+    baseline: float
+    threshold: float
+    evidence_from: int
+    evidence_to: int
+    providers: tuple[str, ...]
+
+    @property
+    def status(self) -> str:
+        """Open or cleared; withdrawn is told by the absence of an episode that was there before."""
+        return "open" if self.cleared_on is None else "cleared"
+
+
+def providers_of(days: Iterable[DayFacts]) -> tuple[str, ...]:
+    """All providers with activity on these days, sorted."""
+    return tuple(sorted({provider for day in days for provider in day.providers}))
+
+
+def weekday(day: int) -> int:
+    """0 Monday … 6 Sunday."""
+    return (day + 3) % 7
+
+
+def before(days: Sequence[DayFacts], today: int) -> list[DayFacts]:
+    """The days that are over, in order."""
+    return sorted(day for day in days if day.day < today)

@@ -1,0 +1,19 @@
+"""All rules over one student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streams.warning import falling_success, inactivity
+from streams.warning.history import DayFacts, Episode, Thresholds
+
+
+def episodes(days: Sequence[DayFacts], school_days: Sequence[int], today: int, thresholds: Thresholds) -> list[Episode]:
+    """Every episode of every rule: a function of the student's days, the school's days and the date alone.
+
+    Living through a term day by day, or looking at it once at its end, gives the same episodes on the same dates.
+    """
+    return [
+        *inactivity.episodes(days, school_days, today, thresholds),
+        *falling_success.episodes(days, today, thresholds),
+    ]
