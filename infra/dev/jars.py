@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.dev.errors import LocalStackError
+from infra.dev.errors import LocalStackError, require
 
 LOCK = Path(__file__).with_name("kafka.lock")
 KAFKA_VERSION = "4.1.1"
@@ -52,6 +52,7 @@ def class_path(
 
     Raises LocalStackError when a jar cannot be fetched or is not the one in the lock.
     """
+    require("jgo", "the broker")
     root = cache or maven_cache()
     jars = read_lock(lock)
     missing = [jar for jar in jars if not (root / jar.location).exists()]

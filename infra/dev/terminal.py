@@ -138,8 +138,9 @@ def picture(view: View) -> RenderableType:
             places.add_row(what, Text(where, style="cyan"))
         parts += [Text(), places]
     if view.notices:
+        *older, newest = view.notices[-NOTICES_SHOWN:]
         parts.append(Text())
-        parts += [Text(notice, style="yellow") for notice in view.notices[-NOTICES_SHOWN:]]
+        parts += [Text(line, style="yellow") for line in (*(first_line(notice) for notice in older), newest)]
     return Group(*parts)
 
 
@@ -175,6 +176,11 @@ def counts(view: View) -> str:
     rate = "–" if view.rate is None else f"{view.rate:,.0f}"
     stored = "–" if view.stored is None else f"{view.stored:,}"
     return f"{rate} statements a second accepted, {stored} in ClickHouse"
+
+
+def first_line(notice: str) -> str:
+    """A notice that is no longer the newest: without the lines of a log that came with it."""
+    return notice.split("\n", 1)[0]
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from infra.dev import datadir, ports
 from infra.dev.datadir import DataDir
-from infra.dev.errors import LocalStackError
+from infra.dev.errors import LocalStackError, require
 from infra.dev.jars import class_path, read_lock
 from infra.dev.java import find_java, major_version
 from infra.dev.supervisor import Backoff
@@ -96,6 +96,11 @@ def test_a_jar_that_is_not_the_one_in_the_lock_is_refused(tmp_path: Path) -> Non
     jar.write_bytes(b"evil")
     with pytest.raises(LocalStackError, match=r"thing-1\.0\.jar is not the jar that kafka\.lock names"):
         class_path(lock, tmp_path / "cache")
+
+
+def test_a_missing_extra_says_what_to_install() -> None:
+    with pytest.raises(LocalStackError, match=r"the broker needs no_such_module: .*roundtrip\[local\]"):
+        require("no_such_module", "the broker")
 
 
 def test_a_data_directory_is_made_and_gone_on_with(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_the_picture_says_what_is_up_how_fast_it_is_and_where() -> None:
         assert part in text
 
 
+def test_only_the_newest_notice_shows_its_lines_of_a_log() -> None:
+    text = shown(
+        replace(VIEW, notices=("ingest died; the end of its log:\n    old words", "worker died:\n    new words"))
+    )
+    assert "ingest died" in text
+    assert "old words" not in text
+    assert "new words" in text
+
+
 def test_lines_tell_what_is_new_and_nothing_twice() -> None:
     started = View("starting", (Service("broker", "starting"),), doing="starting the broker")
     assert list(changes(View("starting"), started)) == ["starting the broker", "broker: starting"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from infra.dev import processes
-from infra.dev.errors import LocalStackError
+from infra.dev.errors import LocalStackError, require
 from infra.dev.ports import any_free
 from infra.dev.waiting import until_ready
 
@@ -51,7 +51,8 @@ class Front:
         return self._process is not None and self._process.poll() is None
 
     def prepare(self) -> list[str]:
-        """The command line that runs the front."""
+        """The command line that runs the front; raises LocalStackError when chdb is not installed."""
+        require("chdb", "the ClickHouse front")
         return [
             *(sys.executable, "-m", "infra.dev.front"),
             *("--path", str(self.data_dir), "--host", self.host, "--port", str(self.port)),
