@@ -22,8 +22,8 @@ PAGE: Final = 100
 """Statements of a page when no limit is asked for, and at most."""
 
 _NOT_VOIDED: Final = (
-    f"(verb_iri = '{VOIDED}' OR toString(statement_id) NOT IN "
-    f"(SELECT lower(activity) FROM statements FINAL WHERE verb_iri = '{VOIDED}'))"
+    "(verb_iri = {voiding:String} OR toString(statement_id) NOT IN"
+    " (SELECT lower(activity) FROM statements FINAL WHERE verb_iri = {voiding:String}))"
 )
 
 
@@ -83,7 +83,7 @@ def by_id(client: Client, statement_id: str, *, voided: bool) -> bytes | None:
 def page(client: Client, wanted: Filter, group_keys: list[str]) -> list[Row]:
     """Statements that match and are not voided, one more than the limit where there are more."""
     clauses = [_NOT_VOIDED]
-    parameters: dict[str, Any] = {"limit": wanted.limit + 1}
+    parameters: dict[str, Any] = {"limit": wanted.limit + 1, "voiding": VOIDED}
     for name, column in (("verb", "verb_iri"), ("activity", "activity")):
         if value := getattr(wanted, name):
             clauses.append(f"{column} = {{{name}:String}}")
@@ -107,11 +107,16 @@ def page(client: Client, wanted: Filter, group_keys: list[str]) -> list[Row]:
         clauses.append(f"(toUnixTimestamp64Micro(stored), toString(statement_id)) {sign} ({{at:Int64}}, {{id:String}})")
         parameters["at"], parameters["id"] = wanted.after
     order = "ASC" if wanted.ascending else "DESC"
-    rows = client.query(
-        "SELECT toString(statement_id), toUnixTimestamp64Micro(stored), statement FROM statements FINAL"
-        f" WHERE {' AND '.join(clauses)} ORDER BY stored {order}, toString(statement_id) {order} LIMIT {{limit:UInt32}}",
-        parameters=parameters,
-    ).result_rows
+    # Put together from the constants above: what was asked for is in the parameters.
+    query = " ".join(
+        (
+            "SELECT toString(statement_id), toUnixTimestamp64Micro(stored), statement FROM statements FINAL WHERE",
+            " AND ".join(clauses),
+            f"ORDER BY stored {order}, toString(statement_id) {order}",
+            "LIMIT {limit:UInt32}",
+        )
+    )
+    rows = client.query(query, parameters=parameters).result_rows
     return [Row(str(key), int(stored), _bytes(text)) for key, stored, text in rows]
 
 

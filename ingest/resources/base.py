@@ -74,9 +74,7 @@ class Resource:
         exchange.request_id = sent.decode() if sent is not None and _SANE_ID(sent) else secrets.token_hex(8)
         provider_id, spoken, rejected = "", self._door.default_version, 0
         try:
-            handler = self._methods.get(exchange.method)
-            if handler is None:
-                raise _not_allowed(self._methods)
+            handler = self._methods.get(exchange.method) or _not_allowed(self._methods)
             if self.public:
                 spoken = self._version(exchange, required=False)
                 credential = _NOBODY
@@ -142,6 +140,10 @@ class Resource:
 _NOBODY: Final = Credential("", "", "", False)
 
 
-def _not_allowed(methods: dict[str, Handler]) -> ApiError:
+def _not_allowed(methods: dict[str, Handler]) -> Handler:
     allowed = ", ".join(sorted(methods))
-    return ApiError(405, f"this resource knows {allowed}", headers=((b"allow", allowed.encode()),))
+
+    async def refuse(_exchange: Exchange, _by: Credential, _version: str) -> Answer:
+        raise ApiError(405, f"this resource knows {allowed}", headers=((b"allow", allowed.encode()),))
+
+    return refuse

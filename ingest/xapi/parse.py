@@ -16,7 +16,7 @@ DUPLICATE_KEY = Rule("json.duplicate_key", "1.0.3 Data 2.2", "Use each property 
 
 _SAFE_DIGITS = 15
 _WHERE = re.compile(r"\(byte (\d+)\)")
-_ODD_KEYS: Final = (b" :", b"\t:", b"\n:", b"\r:", b'\\\\"')
+_SPELT_COLON: Final = b"\\u003"
 
 
 def _number(text: str) -> float | Decimal:
@@ -68,12 +68,11 @@ def _words(body: bytes, message: str) -> str:
 
 
 def _may_repeat_a_key(body: bytes, value: Any) -> bool:
-    """Whether the text may have more keys than the value: compares counts of quote-colon, which is a hundred times
-    faster than a parser that reports each pair. An unusual spelling of keys counts as "may"."""
-    if any(odd in body for odd in _ODD_KEYS):
-        return True
-    again = ENCODER.encode(value)
-    return body.count(b'":') - body.count(b'\\":') != again.count(b'":') - again.count(b'\\":')
+    """Whether the text may have more keys than the value: each key has one colon, and those inside strings stay.
+
+    Counting costs a fifth of a parser that reports each pair. A text that spells a colon by its number may hide one.
+    """
+    return _SPELT_COLON in body or body.count(b":") != ENCODER.encode(value).count(b":")
 
 
 def _find_repeated_keys(body: bytes, faults: Faults) -> None:
