@@ -39,7 +39,3 @@ def settings_errors() -> tuple[type[Exception], ...]:
     from infra.runtime.kafka import TopicMismatchError
 
     return UsageFault, LocalStackError, NewerStoreError, TopicMismatchError
-
-
-if __name__ == "__main__":
-    main()

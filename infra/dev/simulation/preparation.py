@@ -21,6 +21,7 @@ from infra.runtime.settings import Settings
 DEFAULT_SIZE: Final = 240
 DEFAULT_SEED: Final = 2026
 DEFAULT_HISTORY_DAYS: Final = 60
+DEFAULT_RATE: Final = 10.0
 _CALENDAR_AHEAD: Final = timedelta(days=200)
 
 
@@ -41,7 +42,7 @@ class Options:
     """
 
     size: int | None = None
-    rate: float = 10.0
+    rate: float = DEFAULT_RATE
     seed: int | None = None
     history_days: int | None = None
     once: bool = False
