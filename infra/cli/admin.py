@@ -163,12 +163,12 @@ def skills(
     table = tables.skills
     with _registry(data_dir) as (_, connection):
         known = set(connection.scalars(select(table.c.skill_id)))
-        for row in good:
-            if row["skill_id"] in known:
-                connection.execute(table.update().where(table.c.skill_id == row["skill_id"]).values(row))
+        for skill in good:
+            if skill["skill_id"] in known:
+                connection.execute(table.update().where(table.c.skill_id == skill["skill_id"]).values(skill))
             else:
-                connection.execute(table.insert().values(row))
-                known.add(str(row["skill_id"]))
+                connection.execute(table.insert().values(skill))
+                known.add(str(skill["skill_id"]))
     _told("skills", len(good), bad)
 
 
