@@ -156,7 +156,7 @@ def test_a_child_that_is_killed_is_named_and_started_again_and_ctrl_c_leaves_no_
     assert "worker plays" in stack.told(), "the end of its log"
     everyone = psutil.Process(stack.process.pid).children(recursive=True)
     assert stack.end() == 0
-    assert not [child for child in everyone if child.is_running()]
+    assert psutil.wait_procs(everyone, timeout=30)[1] == [], "processes that are left"
     assert stack.told().rstrip().endswith("Roundtrip has stopped")
     assert read_environment(stack.data_dir) == {}
 

@@ -41,6 +41,13 @@ def gone(pid: int) -> bool:
         return True
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def notices() -> list[str]:
     return []
@@ -179,7 +186,7 @@ def test_no_grandchild_is_left(tmp_path: Path) -> None:
         child = supervisor.statuses()[0].pid
         assert child is not None
     assert gone(child)
-    assert gone(grandchild)
+    wait_for(lambda: gone(grandchild))
 
 
 PARENT = """
@@ -223,7 +230,4 @@ def test_a_supervisor_killed_with_9_leaves_no_process(parent: tuple[subprocess.P
     process, children = parent
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 30
-    while not all(gone(pid) for pid in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: all(gone(pid) for pid in children))
