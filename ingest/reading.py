@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -61,7 +60,7 @@ def from_cursor(text: str) -> Filter:
     """The filter in a cursor; raises ValueError for anything else."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Filter)
-    except (msgspec.MsgspecError, binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # of base64, of UTF-8, of msgspec
         raise ValueError("is no cursor of this service") from error
 
 

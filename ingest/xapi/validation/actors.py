@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ingest.xapi import terms
 from ingest.xapi.faults import Faults, Rule
-from ingest.xapi.validation.values import IRI, iri, object_, properties, string, wrong_type
+from ingest.xapi.validation.values import IRI, object_, properties, string, wrong_type
 
 OBJECT_TYPE = Rule("actor.object_type", "1.0.3 Data 2.4.2", 'Use "Agent" or "Group" as objectType.')
 NO_IDENTIFIER = Rule(
@@ -122,7 +122,8 @@ def _sha1(value: Any, path: str, faults: Faults) -> None:
         faults.add(SHA1, path, "is no SHA-1 in hexadecimal")
 
 
-def _openid(value: Any, path: str, faults: Faults) -> None:
+def _iri(value: Any, path: str, faults: Faults) -> None:
+    """An IRI that may tell who somebody is: it is not quoted."""
     if not isinstance(value, str):
         wrong_type(faults, path, value, "an IRI")
     elif not terms.is_iri(value):
@@ -134,7 +135,7 @@ def _account(value: Any, path: str, faults: Faults) -> None:
         return
     properties(value, _ACCOUNT, path, faults)
     if "homePage" in value:
-        iri(value["homePage"], f"{path}.homePage", faults)
+        _iri(value["homePage"], f"{path}.homePage", faults)
     else:
         faults.add(ACCOUNT, path, "the account has no homePage")
     if "name" in value:
@@ -145,4 +146,4 @@ def _account(value: Any, path: str, faults: Faults) -> None:
         faults.add(ACCOUNT, path, "the account has no name")
 
 
-_CHECKS: Final = {"mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _openid, "account": _account}
+_CHECKS: Final = {"mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _iri, "account": _account}
