@@ -59,9 +59,9 @@ def _local(rows: Sequence[Row], zone: ZoneInfo, at: str = "at") -> pd.DataFrame:
     return frame
 
 
-def _dress(chart: Any, palette: Palette, height: int = _HEIGHT) -> Any:
+def _dress(chart: Any, palette: Palette, *, right: int = 4) -> Any:
     return (
-        chart.properties(height=height, padding={"left": 0, "right": 4, "top": 6, "bottom": 0})
+        chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": 0})
         .configure_view(strokeWidth=0)
         .configure_axis(
             labelColor=palette.soft,
@@ -74,10 +74,12 @@ def _dress(chart: Any, palette: Palette, height: int = _HEIGHT) -> Any:
             domainColor=palette.line,
             tickColor=palette.line,
             titleAnchor="start",
+            labelFlush=False,
         )
         .configure_legend(
-            labelColor=palette.soft, titleColor=palette.soft, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
-            titleOrient="left", orient="top", direction="horizontal", offset=2, symbolSize=80, padding=0,
+            labelColor=palette.soft, titleColor=palette.soft, labelFontSize=12, titleFontSize=12,
+            titleFontWeight="normal", titleOrient="left", orient="top", direction="horizontal", offset=2, symbolSize=80,
+            padding=0,
         )
     )  # fmt: skip
 
@@ -102,11 +104,11 @@ def minutes(
     colour = alt.Color(
         "kind:N",
         scale=alt.Scale(domain=kinds, range=[palette.accent, palette.warn][: len(kinds)]),
-        legend=alt.Legend(title=f"statements a {per}:") if rejected else None,
+        legend=alt.Legend(title=f"statements a {per}:", symbolType="square", symbolOpacity=1) if rejected else None,
     )
     chart = (
         alt.Chart(long)
-        .mark_area(interpolate="step-after", line={"strokeWidth": 1.4}, opacity=0.22)
+        .mark_area(interpolate="step-after", line={"strokeWidth": 1.4}, fillOpacity=0.22)
         .encode(
             _across(),
             _up("statements", None if rejected else f"statements a {per}").stack(None),
@@ -118,7 +120,7 @@ def minutes(
             ],
         )
     )
-    return _dress(chart, palette)
+    return _dress(chart.properties(height=_HEIGHT), palette)
 
 
 def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palette) -> Any:
@@ -145,7 +147,7 @@ def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palet
             tooltip=[alt.Tooltip("day:T", format="%-d %b"), "kind:N", alt.Tooltip("number:Q", title="warnings")],
         )
     )  # fmt: skip
-    return _dress(chart, palette)
+    return _dress(chart.properties(height=_HEIGHT), palette)
 
 
 def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, title: str) -> Any:
@@ -169,13 +171,23 @@ def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, title: str) -
             ],
         )
     )
-    ends = long[long["at"] == long["at"].max()]
     labels = (
-        alt.Chart(ends)
+        alt.Chart(_apart(long[long["at"] == long["at"].max()], float(long["ms"].max())))
         .mark_text(align="left", dx=5, fontSize=12)
-        .encode(alt.X("at:T"), alt.Y("ms:Q"), alt.Text("share:N"), ink)
+        .encode(alt.X("at:T"), alt.Y("place:Q"), alt.Text("share:N"), ink)
     )
-    return _dress((lines + labels), palette).properties(padding={"left": 0, "right": 30, "top": 6, "bottom": 0})
+    return _dress((lines + labels).properties(height=_HEIGHT), palette, right=30)
+
+
+def _apart(ends: pd.DataFrame, top: float) -> pd.DataFrame:
+    """Heights for labels at the ends of lines, so that no two of them lie over each other."""
+    found = ends.sort_values("ms").copy()
+    room = 0.11 * top
+    places: list[float] = []
+    for value in found["ms"]:
+        places.append(max(value, places[-1] + room) if places else value)
+    found["place"] = places
+    return found
 
 
 def partitions(rows: Sequence[Row], palette: Palette) -> Any:
@@ -197,11 +209,14 @@ def partitions(rows: Sequence[Row], palette: Palette) -> Any:
             tooltip=["partition:O", alt.Tooltip("lag:Q", format=",", title="records waiting")],
         )
     )  # fmt: skip
-    return _dress(chart, palette)
+    return _dress(chart.properties(height=_HEIGHT), palette)
 
 
-def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette: Palette) -> Any:
-    """One student's time: activity as bars, share right as a line, absence as crosses, warnings as spans."""
+def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette: Palette) -> tuple[Any, Any]:
+    """One student's time, as two charts over the same days: activity with absence, and the share right.
+
+    Warnings are shaded behind both, from the day they were raised to the day they were cleared, or to today.
+    """
     frame = pd.DataFrame(
         [
             {
@@ -214,14 +229,63 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
             for row in days
         ]
     )
-    start = frame["day"].min()
-    domain = [start.isoformat(), (pd.Timestamp(today) + pd.Timedelta(days=1)).isoformat()]
+    start = frame["day"].min() - pd.Timedelta(days=1)
+    days_shown = alt.Scale(domain=[_alt_day(start.date()), _alt_day(today + timedelta(days=1))])
     across = alt.X(
         "day:T",
-        scale=alt.Scale(domain=domain),
+        scale=days_shown,
         axis=alt.Axis(format="%-d %b", title=None, grid=False, tickCount=8, labelOverlap=True),
     )
-    spans = pd.DataFrame(
+    hover = alt.Tooltip("day:T", format="%a %-d %b")
+    band = _spans(warnings, start, today, days_shown, palette)
+    unlabelled = across.axis(alt.Axis(labels=False, ticks=False, title=None, grid=False))
+    bars = (
+        alt.Chart(frame)
+        .mark_bar(color=palette.accent, width=7)
+        .encode(
+            unlabelled,
+            _up("activity", "activities a day"),
+            tooltip=[hover, alt.Tooltip("activity:Q", title="activities")],
+        )
+    )
+    crosses = (
+        alt.Chart(frame[frame["absent"]])
+        .mark_point(shape="cross", angle=45, color=palette.warn, size=60, filled=True, opacity=1)
+        .encode(unlabelled, y=alt.value(5), tooltip=[alt.Tooltip("day:T", format="%a %-d %b", title="absent")])
+    )
+    tried = frame.dropna(subset=["right"]).copy()
+    weights = tried["attempts"].rolling(8, min_periods=3).sum()
+    tried["smooth"] = (tried["right"] * tried["attempts"]).rolling(8, min_periods=3).sum() / weights
+    axis = alt.Axis(
+        title="right, of answers tried", titleAngle=0, titleAlign="left", titleY=-6, titleX=0, format="%",
+        values=[0, 0.5, 1],
+    )  # fmt: skip
+    points = (
+        alt.Chart(tried)
+        .mark_circle(color=palette.soft, opacity=0.7, size=28)
+        .encode(
+            across,
+            alt.Y("right:Q", axis=axis, scale=alt.Scale(domain=[0, 1])),
+            tooltip=[hover, alt.Tooltip("right:Q", format=".0%"), alt.Tooltip("attempts:Q", title="answers (n)")],
+        )
+    )
+    trend = (
+        alt.Chart(tried.dropna(subset=["smooth"]))
+        .mark_line(color=palette.ink, strokeWidth=1.8, interpolate="monotone")
+        .encode(across, alt.Y("smooth:Q"))
+    )
+    upper = _dress((band + bars + crosses).properties(height=110), palette)
+    lower = _dress((band + points + trend).properties(height=95), palette)
+    same_left_edge = {"minExtent": 34, "maxExtent": 34}
+    return upper.configure_axisY(**same_left_edge), lower.configure_axisY(**same_left_edge)
+
+
+def _alt_day(day: date) -> Any:
+    return alt.DateTime(year=day.year, month=day.month, date=day.day)
+
+
+def _spans(warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette) -> Any:
+    frame = pd.DataFrame(
         [
             {
                 "from": max(pd.Timestamp(row["raised_on"]), start),
@@ -230,76 +294,18 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
                 "reason": row["reason"],
             }
             for row in warnings
+            if row["cleared_on"] is None or pd.Timestamp(row["cleared_on"]) > start
         ],
         columns=["from", "to", "status", "reason"],
     )
-    band = (
-        alt.Chart(spans)
-        .mark_rect(opacity=0.16)
+    colours = alt.Scale(domain=["open", "cleared"], range=[palette.warn, palette.good])
+    return (
+        alt.Chart(frame)
+        .mark_rect(opacity=0.18)
         .encode(
-            alt.X("from:T", scale=alt.Scale(domain=domain)),
+            alt.X("from:T", scale=days_shown, axis=None),
             alt.X2("to:T"),
-            alt.Color(
-                "status:N",
-                scale=alt.Scale(domain=["open", "cleared"], range=[palette.warn, palette.good]),
-                legend=None,
-            ),
+            alt.Color("status:N", scale=colours, legend=None),
             tooltip=["status:N", "reason:N"],
         )
-    )
-    bars = (
-        alt.Chart(frame)
-        .mark_bar(color=palette.accent, opacity=0.75, width=7)
-        .encode(
-            across,
-            _up("activity", "activities a day"),
-            tooltip=[alt.Tooltip("day:T", format="%a %-d %b"), alt.Tooltip("activity:Q", title="activities")],
-        )
-    )
-    crosses = (
-        alt.Chart(frame[frame["absent"]])
-        .mark_point(shape="cross", angle=45, color=palette.warn, size=55, filled=True, opacity=1)
-        .encode(across, alt.value(0), tooltip=[alt.Tooltip("day:T", format="%a %-d %b", title="absent")])
-    )
-    crosses = crosses.encode(y=alt.value(4))
-    upper = (band + bars + crosses).properties(height=130)
-    share_axis = alt.Axis(
-        title="right answers, of attempts",
-        titleAngle=0,
-        titleAlign="left",
-        titleY=-6,
-        titleX=0,
-        format="%",
-        tickCount=3,
-    )
-    points = (
-        alt.Chart(frame.dropna(subset=["right"]))
-        .mark_circle(color=palette.ink, opacity=0.45, size=28)
-        .encode(
-            across,
-            alt.Y("right:Q", axis=share_axis, scale=alt.Scale(domain=[0, 1])),
-            tooltip=[
-                alt.Tooltip("day:T", format="%a %-d %b"),
-                alt.Tooltip("right:Q", format=".0%"),
-                alt.Tooltip("attempts:Q", title="attempts (n)"),
-            ],
-        )
-    )
-    trend = (
-        alt.Chart(frame.dropna(subset=["right"]))
-        .transform_window(right_sum="sum(successes_)", sort=[{"field": "day"}], frame=[-6, 0])
-        .mark_line(color=palette.ink, strokeWidth=1.8)
-        .encode(across, alt.Y("smooth:Q"))
-    )
-    smooth = frame.dropna(subset=["right"]).copy()
-    weights = smooth["attempts"].rolling(8, min_periods=3).sum()
-    smooth["smooth"] = (smooth["right"] * smooth["attempts"]).rolling(8, min_periods=3).sum() / weights
-    trend = (
-        alt.Chart(smooth.dropna(subset=["smooth"]))
-        .mark_line(color=palette.ink, strokeWidth=1.8, interpolate="monotone")
-        .encode(across, alt.Y("smooth:Q"))
-    )
-    lower = (band + points + trend).properties(height=90)
-    return _dress(alt.vconcat(upper, lower, spacing=22), palette).properties(
-        padding={"left": 0, "right": 4, "top": 6, "bottom": 0}
     )

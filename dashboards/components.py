@@ -175,7 +175,7 @@ def link(context: Context, page: str, label: str, *, symbol: str = "", **paramet
     if context.settings.dashboards.demo_sign_in:
         parameters["as"] = context.member.staff_id
     shown = f":material/{symbol}:" if symbol else None
-    st.page_link(context.pages[page], label=label, icon=shown, query_params=parameters)
+    st.page_link(context.pages[page], label=label, icon=shown, query_params=parameters, width="stretch")
 
 
 def empty(title: str, sentence: str) -> None:
@@ -217,12 +217,17 @@ def skeleton(*heights: int) -> None:
     st.html(f'<div class="rt-skeleton" role="status" aria-label="Loading">{bars}</div>')
 
 
-def live(context: Context, name: str, *heights: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """A part of a page that reads again by itself, with its states: loading, not allowed, error with retry."""
+def live(
+    context: Context, name: str, *heights: int, slower: int = 1
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """A part of a page that reads again by itself, with its states: loading, not allowed, error with retry.
+
+    ``slower``: how many times the usual seconds lie between two readings.
+    """
 
     def wrap(draw: Callable[[], None]) -> Callable[[], None]:
         @wraps(draw)
-        @st.fragment(run_every=context.settings.dashboards.refresh_seconds)
+        @st.fragment(run_every=slower * context.settings.dashboards.refresh_seconds)
         def run() -> None:
             guarded(name, draw, *heights)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 STALE_AFTER: Final = timedelta(seconds=60)
 """Behind by more than this, a page says so in its own line and not just in the header."""
 
@@ -33,11 +34,16 @@ class Freshness:
     waiting: int
 
 
-def consistent_through(row: Mapping[str, Any]) -> datetime:
-    """Until when one partition is complete: a partition that has caught up is as fresh as its last check."""
-    caught_up = row["offset"] >= row["end_offset"]
-    found: datetime = row["checked_at"] if caught_up else row["stored_until"]
-    return found
+def consistent_through(row: Mapping[str, Any]) -> datetime | None:
+    """Until when one partition is complete: a partition that has caught up is as fresh as its last check.
+
+    None where statements wait and none was ever written.
+    """
+    if row["offset"] >= row["end_offset"]:
+        checked_at: datetime = row["checked_at"]
+        return checked_at
+    stored_until: datetime = row["stored_until"]
+    return stored_until if stored_until > _EPOCH else None
 
 
 def freshness(progress: Sequence[Mapping[str, Any]], partitions: int, now: datetime) -> Freshness:
@@ -46,17 +52,14 @@ def freshness(progress: Sequence[Mapping[str, Any]], partitions: int, now: datet
     Args:
         progress: rows of queries/progress.sql: partition, offset, end_offset, stored_until, checked_at.
         partitions: how many the topic has; one without a row has had no worker yet.
+        now: the time of the question.
     """
-    if not progress:
-        return Freshness(State.NONE, None, timedelta(0), partitions, partitions, 0)
     through = [consistent_through(row) for row in progress]
-    as_of = min(through)
-    late = sum(now - moment > STALE_AFTER for moment in through) + max(0, partitions - len(progress))
+    known = [moment for moment in through if moment is not None]
     waiting = sum(max(0, row["end_offset"] - row["offset"]) for row in progress)
-    if late == 0:
-        state = State.FRESH
-    elif late < partitions:
-        state = State.PARTIAL
-    else:
-        state = State.STALE
-    return Freshness(state, as_of, max(now - as_of, timedelta(0)), late, partitions, waiting)
+    if not known:
+        return Freshness(State.NONE, None, timedelta(0), partitions, partitions, waiting)
+    as_of = min(known)
+    late = partitions - sum(now - moment <= STALE_AFTER for moment in known)
+    state = State.FRESH if late <= 0 else State.PARTIAL if late < partitions else State.STALE
+    return Freshness(state, as_of, max(now - as_of, timedelta(0)), max(late, 0), partitions, waiting)

@@ -12,7 +12,6 @@ from dashboards.suppression import FLOOR, Cell, Shown
 _RULES: Final = {
     "inactivity": "No activity",
     "falling_success": "Falling success",
-    "success_drop": "Falling success",
 }
 
 

@@ -46,7 +46,7 @@ def _overview(context: Context) -> None:
     with left:
         ui.section("Statements accepted", "the last 60 minutes, all providers")
         ui.chart(
-            charts.minutes(hour, context.palette, context.zone),
+            charts.minutes(hour[:-1], context.palette, context.zone),
             says="Statements accepted in each of the last 60 minutes",
             key="district-minutes",
         )
@@ -171,7 +171,9 @@ def _schools(context: Context) -> None:
         [
             {
                 "school": ui.text(context.catalogue.school(row["school_id"])),
-                "students": words.count(row["students"]) if row["students"] is not None else f"n<{threshold}",
+                "students": words.count(row["students"])
+                if row["students"] is not None
+                else _share(row["warned"], threshold),
                 **{name: _share(row[name], threshold) for name in ("active_today", "active_week", "warned")},
             }
             for row in rows

@@ -85,8 +85,8 @@ def _balances(context: Context) -> list[tuple[Row, Balance]]:
     since = (context.now() - timedelta(hours=_HOURS)).replace(minute=0, second=0, microsecond=0)
     rows = context.store.query(context.viewer, "reconciliation", since=since)
     progress = context.store.query(context.viewer, "progress")
-    complete = len(progress) >= context.settings.kafka.partitions
-    through = min(map(consistent_through, progress)) if complete and progress else None
+    known = [moment for row in progress if (moment := consistent_through(row)) is not None]
+    through = min(known) if known and len(known) >= context.settings.kafka.partitions else None
     return [(row, judge(row, through, context.now())) for row in rows]
 
 
@@ -151,7 +151,7 @@ def _reconciliation(context: Context, balances: list[tuple[Row, Balance]]) -> No
     columns = {
         "hour": "Hour", "provider": "Provider", "accepted": "#Accepted", "stored": "#Stored",
         "duplicates": "#Duplicates", "dead": "#Dead-lettered", "in_flight": "#In flight", "difference": "#Difference",
-        "verdict": "",
+        "verdict": "State",
     }  # fmt: skip
     first = sorted(balances, key=lambda pair: pair[1].verdict not in (Verdict.MISSING, Verdict.SURPLUS))
     ui.table(columns, [_balance(context, row, balance) for row, balance in first], says="Reconciliation")

@@ -60,9 +60,12 @@ def entries(rows: list[Row]) -> list[Entry]:
 def page(context: Context) -> None:
     """Draw it."""
     ui.header(context, "Queue", "Who needs me today, and why?", scope_in_words(context))
-    body = st.container()
-    with body:
-        ui.guarded("queue", lambda: _queue(context), 92, 40, 420)
+
+    @ui.live(context, "queue", 92, 40, 420, slower=5)
+    def body() -> None:
+        _queue(context)
+
+    body()
 
 
 def scope_in_words(context: Context) -> str:
@@ -122,7 +125,7 @@ def _tiles(context: Context, everyone: list[Entry], watched: Row) -> None:
                 words.count(thin),
                 unit="students",
                 note="one provider backs the warning",
-                symbol="signal_cellular_alt_1_bar",
+                symbol="counter_1",
             ),
             ui.tile(
                 "Watched",
@@ -180,13 +183,13 @@ def _table(context: Context, shown: list[Entry]) -> None:
             f"<span>{heading}</span>"
             for heading in ("Grade", "Why", f"Activity, {len(school_days)} school days", "Since", "Coverage")
         )
-        left, right = st.columns([1.15, 6])
+        left, right = st.columns([1, 6])
         left.html('<div class="rt-row rt-th" style="display:block">Student</div>')
         right.html(f'<div class="rt-row rt-th">{head}</div>')
         for entry in shown:
             trend = trends.get(entry.student_id, {})
             st.html('<div class="rt-rule"></div>')
-            left, right = st.columns([1.15, 6], vertical_alignment="center")
+            left, right = st.columns([1, 6], vertical_alignment="center")
             with left:
                 ui.link(context, "student", names.get(entry.student_id, "Name withheld"), student=entry.student_id)
             right.html(_row(context, entry, [float(trend.get(day, 0)) for day in school_days]))
@@ -208,9 +211,8 @@ def coverage(context: Context, entry: Entry) -> str:
     """How many providers back the warning, in a word and an icon."""
     backing, every = len(entry.providers), max(len(context.catalogue.providers), 1)
     names = words.names([context.catalogue.provider(key) for key in sorted(entry.providers)], most=6)
-    level, symbol = ("low", "signal_cellular_alt_1_bar") if backing < 2 else ("fair", "signal_cellular_alt_2_bar")
-    if backing >= 3:
-        level, symbol = "good", "signal_cellular_alt"
+    level = "low" if backing < 2 else "fair" if backing < 3 else "good"
+    symbol = f"counter_{min(backing, 9)}"
     colour = "rt-warn" if level == "low" else "rt-soft"
     return (
         f'<span class="rt-badge {colour}" title="{ui.text(names)}">{ui.icon(symbol)} '

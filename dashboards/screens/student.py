@@ -78,19 +78,17 @@ def _picture(context: Context, student_id: str, days: list[Row]) -> None:
     warnings = context.store.query(context.viewer, "student_warnings", student=student_id)
     open_ = [row for row in warnings if row["status"] == "open"]
     ui.staleness(context)
-    left, right = st.columns([1, 1.25], gap="medium")
-    left.html(_strengths(context, student_id, days))
-    right.html(_reasons(context, open_, warnings))
+    strengths, reasons = st.columns([1, 1.25], gap="medium")
+    strengths.html(_strengths(context, student_id, days))
+    reasons.html(_reasons(context, open_, warnings))
     ui.section(
         "Over time",
         f"bars: activities; points: share right; {ui.icon('close', 'rt-warn')} absent; "
         f'<span class="rt-warn">shaded: open warning</span>; <span class="rt-good">shaded: cleared</span>',
     )
-    ui.chart(
-        charts.timeline(days, warnings, context.today(), context.palette),
-        says="Activity, success, absence and warnings of the student, day by day",
-        key="student-timeline",
-    )
+    activity, right = charts.timeline(days, warnings, context.today(), context.palette)
+    ui.chart(activity, says="Activities, absence and warnings of the student, day by day", key="student-activity")
+    ui.chart(right, says="Share of right answers of the student, day by day", key="student-right")
 
 
 def _strengths(context: Context, student_id: str, days: list[Row]) -> str:
@@ -137,9 +135,7 @@ def _reason(context: Context, row: Row) -> str:
     backing = words.names([context.catalogue.provider(key) for key in row["providers"]], most=5)
     thin = " (low coverage)" if len(row["providers"]) < 2 else ""
     facts = {
-        "Now": _number(row["rule"], row["value"]),
-        "Own baseline": _number(row["rule"], row["baseline"]),
-        "Line drawn at": _line(row["rule"], row["threshold"]),
+        **_indicator(row),
         "Evidence": f"{words.day(row['evidence_from'])} to {words.day(row['evidence_to'])}, from {backing}{thin}",
         "Since": words.since(row["raised_on"], context.today()),
     }
@@ -150,14 +146,22 @@ def _reason(context: Context, row: Row) -> str:
     )
 
 
-def _number(rule: str, value: float) -> str:
-    return (
-        words.percent(value) + " right" if "success" in rule else words.plural(round(value), "usual day") + " without"
-    )
-
-
-def _line(rule: str, value: float) -> str:
-    return f"{100 * value:.0f} points below it" if "success" in rule else words.plural(round(value), "usual day")
+def _indicator(row: Row) -> dict[str, str]:
+    """The indicator, the student's own past and where the line is drawn, as the rule means them."""
+    value, baseline, threshold = row["value"], row["baseline"], row["threshold"]
+    if row["rule"] == "inactivity":
+        return {
+            "Now": f"{words.plural(round(value), 'usual school day')} without activity",
+            "Own baseline": f"active on {words.percent(baseline)} of school days",
+            "Line drawn at": words.plural(round(threshold), "usual school day"),
+        }
+    if row["rule"] == "falling_success":
+        return {
+            "Now": f"{words.percent(value)} right",
+            "Own baseline": f"{words.percent(baseline)} right",
+            "Line drawn at": f"{100 * threshold:.0f} points below the baseline",
+        }
+    return {"Now": f"{value:g}", "Own baseline": f"{baseline:g}", "Line drawn at": f"{threshold:g}"}
 
 
 def level(row: Row) -> str:
