@@ -76,6 +76,9 @@ def run(settings: Settings, options: Options) -> int:
     except (DataSetError, GaveUpError, RefusedError) as error:
         say(str(error))
         return 1
+    except KeyboardInterrupt:
+        say("stopped; started again, it posts all anew under the same ids, and what is kept counts as duplicates")
+        return 130
     say(f"replay: {report}")
     if not options.verify:
         return 0
@@ -115,11 +118,14 @@ async def post(settings: Settings, options: Options, own: Account, told: Sequenc
     report = Report()
     pace = _Pace(options.rate)
     with Bar("replay", len(told), report) as bar:
-        async with asyncio.TaskGroup() as lanes:
-            for lane in range(options.connections):
-                shard = [response for response in told if response.user % options.connections == lane]
-                connection = Connection(url, own.key, own.secret)
-                lanes.create_task(_post_shard(connection, options, shard, pace, report, bar))
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for lane in range(options.connections):
+                    shard = [response for response in told if response.user % options.connections == lane]
+                    connection = Connection(url, own.key, own.secret)
+                    lanes.create_task(_post_shard(connection, options, shard, pace, report, bar))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the first one ended the others
     return report
 
 

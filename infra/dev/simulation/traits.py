@@ -31,7 +31,7 @@ _SHARES = (
     (Trajectory.STRUGGLING, 0.08),
     (Trajectory.RECOVERING, 0.08),
 )
-_LEFT_WHEN_FADED = 0.03
+_LEFT_WHEN_FADED = 0.02
 _LOSS_WHEN_STRUGGLING = 2.2
 
 
