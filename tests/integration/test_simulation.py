@@ -64,7 +64,7 @@ def test_a_preparation_keeps_what_was_changed_by_hand(settings: Settings, regist
 
 def test_a_data_directory_of_another_district_is_told_apart(settings: Settings):
     prepare(settings, Options(size=30))
-    with pytest.raises(OtherDistrictError, match="size 30, not 31"):
+    with pytest.raises(OtherDistrictError, match="students = 30, not 31"):
         prepare(settings, Options(size=31))
 
 

@@ -75,11 +75,10 @@ def prepare(settings: Settings, options: Options) -> tuple[District, dict[str, A
             term_days=max(days, 20),
         )
         state.keep_plan(plan)
-    for name in ("size", "seed"):
-        asked, held = getattr(options, name), getattr(plan, name)
+    for name, asked, held in (("students", options.size, plan.size), ("seed", options.seed, plan.seed)):
         if asked not in (None, held):
             raise OtherDistrictError(
-                f"{settings.data_dir} holds a district of {name} {held}, not {asked}: "
+                f"{settings.data_dir} holds a sample district with {name} = {held}, not {asked}: "
                 "leave the option out, or take another data directory"
             )
     district = build(plan.seed, size=plan.size, start=plan.start, term_days=plan.term_days, schools=plan.schools)

@@ -33,7 +33,7 @@ _GRACE: Final = 3.0
 _SENT_TWICE: Final = 0.01
 _INVALID: Final = 0.2
 _INVALID_EVERY: Final = 75.0
-_LINE_EVERY: Final = 60.0
+_LINE_EVERY: Final = 10.0
 
 
 def run(settings: Settings, options: Options) -> int:
@@ -97,7 +97,7 @@ class _Run:
     async def _until_known(self, new_rows: bool) -> None:
         """Wait until ingest knows the credentials, and has read the registry since the last new row."""
         if new_rows:
-            await self._pause(2 * self._refresh + 1.0)
+            await self._pause(self._refresh + 1.5)
         for lane in self._lanes.values():
             await lane.connection.until_known(patience=self._options.patience)
 
@@ -157,7 +157,7 @@ class _Run:
                     self._lanes[provider.provider_id].put_refused(statement)
                 ticks += 1
                 if ticks % int(_LINE_EVERY / _TICK) == 0:
-                    say(f"live: {self._report.accepted:,} kept")
+                    say(f"live: {self._report.accepted:,} kept · {self._report.rejected:,} refused")
                 await self._pause(_TICK)
                 if failed := next((task for task in senders if task.done()), None):
                     failed.result()
