@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -102,6 +103,8 @@ class Link:
         """Send what is left and disconnect."""
         if self._task is not None:
             self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
         if self._current is not None:
             self._stop_later(self._current)
             self._current = None
@@ -127,6 +130,9 @@ class Link:
                 self._stop_later(made)
                 await asyncio.sleep(_BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)])
                 tries += 1
+            except BaseException:
+                self._stop_later(made)
+                raise
             else:
                 if tries:
                     log.info("Kafka answers again", producer=self._name)
