@@ -33,7 +33,7 @@ class Verdict(Enum):
 
 
 class PartitionMemory:
-    """Statements seen lately in one partition, at most twice ``limit`` of them.
+    """Statements seen lately in one partition, at most twice ``limit`` of them and those of a batch.
 
     Two dictionaries take turns: when the young one is full, the old one is forgotten. ``complete_from`` is a moment
     of storing (µs): every statement of the partition that was stored later and has arrived is remembered.
@@ -59,13 +59,17 @@ class PartitionMemory:
 
     def put(self, key: Key, seen: Seen, stored: int) -> None:
         """Remember a statement that was accepted as fresh, or that the store knows."""
+        if stored > self._highest_stored:
+            self._highest_stored = stored
+        self._young[key] = seen
+
+    def settle(self) -> None:
+        """Forget the old when the young are many. Between batches only, when all that is forgotten can be looked up:
+        what is unknown is asked for at the beginning of a batch, so nothing may become unknown within it."""
         if len(self._young) >= self._limit:
             self._old, self._young = self._young, {}
             # What is forgotten was stored no later than what had come when the dictionary that stays was begun.
             self.complete_from, self._young_from = self._young_from, self._highest_stored
-        if stored > self._highest_stored:
-            self._highest_stored = stored
-        self._young[key] = seen
 
     def suffices(self, arrival: Arrival) -> bool:
         """Whether memory alone can tell that a statement which it does not hold is new.

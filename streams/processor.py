@@ -117,6 +117,8 @@ class Processor:
     def process(self, records: Iterable[Record]) -> Batch:
         """The batch of records that come in offset order within a partition."""
         batch = Batch()
+        for memory in self._memories.values():
+            memory.settle()
         arrivals = self._read(records, batch)
         stored = self._store.positions(found) if (found := unknown(arrivals, self._memories)) else {}
         fresh = []
