@@ -35,6 +35,8 @@ class Rate(NamedTuple):
 
 
 class _Open(NamedTuple):
+    """A warning that stands, with the figures of the last day on which the fall stood."""
+
     raised_on: int
     past: Rate
     recent: Rate
@@ -55,7 +57,10 @@ def episodes(days: Sequence[DayFacts], today: int, thresholds: Thresholds) -> li
             if has_fallen(recent, past, thresholds.success_drop):
                 current, better = _Open(day, past, recent, tuple(recent_days)), 0
             continue
-        better = better + 1 if current.past.share - recent.share < thresholds.success_drop / 2 else 0
+        if current.past.share - recent.share >= thresholds.success_drop / 2:
+            current, better = current._replace(recent=recent, evidence=tuple(recent_days)), 0
+            continue
+        better += 1
         if better == CLEAR_DAYS:
             found.append(_episode(current, day, thresholds.success_drop))
             current = None

@@ -1,0 +1,156 @@
+"""The core of the worker without servers: dead letters, duplicates, credits, and what is looked up."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.codec import CodecError
+from schemas.events import MEMBER_CREDIT, Envelope, Item
+from streams.learner.calibration import Calibration
+from streams.processor import Batch, Processor, ProcessorOptions, Record
+from streams.rows import tables
+from streams.rows.arrival import Fault
+from tests.fixtures.envelopes import FIRST_DAY_US, make_item, seeded_uuid
+from tests.fixtures.memory_store import MemoryStore
+
+_RNG = random.Random(3)
+STUDENT, MEMBER = seeded_uuid(_RNG), seeded_uuid(_RNG)
+ONE, TWO = seeded_uuid(_RNG), seeded_uuid(_RNG)
+
+
+def the_processor(store: MemoryStore, remembered: int = 1_000) -> Processor:
+    def decode(value: bytes) -> Envelope:
+        if value == b"broken":
+            raise CodecError("broken record")
+        return Envelope("i", 0, msgspec.msgpack.decode(value, type=list[Item]))
+
+    options = ProcessorOptions(
+        topic="statements", generation=1, timezone="UTC", cached_students=10,
+        remembered_statements=remembered, calibration=Calibration(), clock=lambda: FIRST_DAY_US,
+    )  # fmt: skip
+    return Processor(decode, store, options)
+
+
+def record(offset: int, *items: Item) -> Record:
+    return Record(0, offset, msgspec.msgpack.encode(items))
+
+
+def outcomes(batch: Batch) -> list[dict[str, Any]]:
+    return [dict(zip(tables.OUTCOMES.names, row, strict=True)) for row in batch.rows[tables.OUTCOMES]]
+
+
+def flushed(processor: Processor, store: MemoryStore, records: Sequence[Record]) -> Batch:
+    batch = processor.process(records)
+    store.flush(batch)
+    return batch
+
+
+def test_an_envelope_that_cannot_be_decoded_is_one_dead_letter_counted_by_its_header() -> None:
+    counts = json.dumps({"provider-a": 3, "provider-b": 1}).encode()
+    broken = Record(0, 4, b"broken", (("counts", counts),), FIRST_DAY_US)
+    batch = the_processor(MemoryStore()).process([broken, record(5, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    [letter] = batch.dead
+    assert (letter.index, letter.payload, letter.reason, letter.offset) == (-1, b"broken", "undecodable", 4)
+    assert {row["provider_id"]: row["statements"] for row in outcomes(batch)} == {"provider-a": 3, "provider-b": 1}
+    assert len(batch.rows[tables.STATEMENTS]) == 1
+    assert batch.parts[0].last_offset == 5
+    assert batch.statements == 5
+
+
+def test_a_bad_statement_goes_to_the_dead_letters_and_its_neighbours_go_on() -> None:
+    bad = msgspec.structs.replace(make_item(ONE, STUDENT, FIRST_DAY_US), statement=b"{")
+    batch = the_processor(MemoryStore()).process([record(0, bad, make_item(TWO, STUDENT, FIRST_DAY_US))])
+    [letter] = batch.dead
+    assert letter.reason == "statement_undecodable"
+    assert msgspec.json.decode(letter.payload, type=Item) == bad
+    assert [(row["outcome"], row["idx"]) for row in outcomes(batch)] == [("dead", 0)]
+    assert [row[2] for row in batch.rows[tables.STATEMENTS]] == [TWO]
+
+
+def test_the_same_statement_again_is_a_duplicate_and_other_content_a_conflict() -> None:
+    again = make_item(ONE, STUDENT, FIRST_DAY_US)
+    other = make_item(ONE, STUDENT, FIRST_DAY_US, success=False)
+    batch = the_processor(MemoryStore()).process([record(0, again, again), record(1, other)])
+    assert [(row["outcome"], row["reason"]) for row in outcomes(batch)] == [
+        ("duplicate", "duplicate"),
+        ("dead", "conflict"),
+    ]
+    assert [letter.reason for letter in batch.dead] == ["conflict"]
+    assert len(batch.rows[tables.ATTEMPTS]) == 1
+
+
+def test_a_duplicate_days_later_is_found_by_a_worker_that_just_started() -> None:
+    store = MemoryStore()
+    flushed(the_processor(store), store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    late = make_item(ONE, STUDENT, FIRST_DAY_US, stored=FIRST_DAY_US + 5 * 86_400_000_000)
+    batch = flushed(the_processor(store), store, [record(900, late)])
+    assert [row["outcome"] for row in outcomes(batch)] == ["duplicate"]
+    assert store.lookups == 1
+
+
+def test_a_redelivered_statement_is_no_duplicate_of_itself() -> None:
+    store = MemoryStore()
+    records = [record(7, make_item(ONE, STUDENT, FIRST_DAY_US))]
+    store.flush(the_processor(store).process(records), until=tables.STATEMENTS)
+    batch = flushed(the_processor(store), store, records)
+    assert not outcomes(batch)
+    assert len(batch.rows[tables.SKILL_STATES]) == 1
+
+
+def test_memory_decides_alone_from_the_beginning_of_the_log_and_for_what_just_happened() -> None:
+    store = MemoryStore()
+    from_the_start = the_processor(store)
+    from_the_start.process([record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    assert store.lookups == 0
+    later = the_processor(store)
+    later.process([record(50, make_item(ONE, STUDENT, FIRST_DAY_US, stored=FIRST_DAY_US))])
+    assert store.lookups == 1
+    hours_on = FIRST_DAY_US + 3 * 3_600_000_000
+    later.process([record(51, make_item(TWO, STUDENT, hours_on, stored=hours_on))])
+    assert store.lookups == 1
+
+
+def test_a_member_of_a_group_is_credited_without_a_second_statement() -> None:
+    primary = make_item(ONE, STUDENT, FIRST_DAY_US)
+    member = make_item(ONE, MEMBER, FIRST_DAY_US, flags=MEMBER_CREDIT)
+    store = MemoryStore()
+    batch = flushed(the_processor(store), store, [record(0, primary, member)])
+    assert batch.statements == len(batch.rows[tables.STATEMENTS]) == len(batch.rows[tables.GROUP_CREDITS]) == 1
+    assert len(batch.rows[tables.ATTEMPTS]) == len(batch.rows[tables.STUDENT_STATES]) == 2
+    again = flushed(the_processor(store), store, [record(9, member)])
+    assert not outcomes(again)
+    assert not again.rows[tables.ATTEMPTS]
+
+
+def test_a_late_attempt_folds_its_student_again_once() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    flushed(processor, store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US + 10))])
+    late = [make_item(seeded_uuid(_RNG), STUDENT, FIRST_DAY_US + n, success=False) for n in range(5)]
+    batch = flushed(processor, store, [record(1, *late)])
+    assert batch.refolds == 1
+    assert len(batch.rows[tables.SKILL_STATES]) == 1
+    [state] = store.tables[tables.STUDENT_STATES].values()
+    assert (state["attempts"], state["last_statement_id"], state["watermark"]) == (6, ONE, 1)
+
+
+def test_a_revoked_partition_is_forgotten() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    flushed(processor, store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    processor.drop([0])
+    assert len(processor.students) == 0
+    flushed(processor, store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    [state] = store.tables[tables.STUDENT_STATES].values()
+    assert state["attempts"] == 1
+
+
+def test_a_record_that_breaks_the_program_can_be_put_aside() -> None:
+    batch = the_processor(MemoryStore()).put_aside(record(3), Fault("processing_failed", "KeyError: 'x'"))
+    assert [(letter.reason, letter.offset) for letter in batch.dead] == [("processing_failed", 3)]
+    assert batch.parts[0].last_offset == 3

@@ -1,0 +1,190 @@
+"""The parts around the core that need no server: progress, health, slices, the sink's patience."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from prometheus_client import CollectorRegistry
+
+from schemas.events import LATENCY_BOUNDS_MS
+from schemas.tables import migrations
+from streams.dead_letters import key_of, of_refused
+from streams.health import Health, HealthServer
+from streams.pipeline import LARGEST_BATCH_BYTES, slices
+from streams.processor import Record
+from streams.progress import Progress, latency_buckets
+from streams.rows import tables
+from streams.rows.tables import Row
+from streams.sink import Refused, Sink, StoppedError
+
+
+def test_every_column_that_is_written_is_one_of_the_schema() -> None:
+    ddl = "\n".join(statement for migration in migrations() for statement in migration.statements)
+    for columns in tables.ALL:
+        body = ddl.split(f"EXISTS {columns.table}\n", 1)[1].split("ENGINE", 1)[0]
+        known = {line.split()[0] for line in body.splitlines() if line.startswith("    ")}
+        materialized = {line.split()[0] for line in body.splitlines() if " MATERIALIZED " in line}
+        assert set(columns.names) == known - materialized - {"INDEX"}, columns.table
+
+
+def test_latencies_fall_into_the_buckets_of_their_bounds() -> None:
+    written = 10_000_000
+    buckets = latency_buckets([written - 1_000, written - 1_001, written - 11_000_000, written + 5_000], written)
+    assert buckets[0] == 2
+    assert buckets[1] == 1
+    assert buckets[len(LATENCY_BOUNDS_MS)] == 1
+
+
+def test_progress_never_goes_back_and_tells_the_lag() -> None:
+    progress = Progress(generation=2)
+    progress.flushed(1, 10, [500])
+    progress.flushed(1, 8)
+    progress.end(1, 12)
+    assert progress.lags() == {1: 2}
+    assert progress.rows([0, 1], now_us=9) == [(2, 1, 10, 12, 500, 9)]
+    progress.drop([1])
+    assert progress.rows([0, 1], now_us=9) == []
+
+
+def test_a_worker_with_lag_and_no_progress_is_not_live() -> None:
+    now = 0.0
+    health = Health(30.0, lambda: now)
+    health.look({0: 5})
+    now = 29.0
+    health.look({0: 5})
+    assert health.report().live
+    now = 31.0
+    health.look({0: 5})
+    report = health.report()
+    assert not report.live
+    assert report.fault == "5 records wait and nothing was written for 31 s"
+    health.progress()
+    assert health.report().live
+    health.look({0: 0})
+    now = 55.0
+    assert health.report().live
+
+
+def test_an_event_loop_that_hangs_is_not_live() -> None:
+    now = 0.0
+    health = Health(30.0, lambda: now)
+    now = 31.0
+    assert health.report().fault == "the event loop has not come round for 31 s"
+
+
+def test_health_answers_over_http_on_the_next_free_port() -> None:
+    health = Health(30.0, lambda: 0.0)
+    first = HealthServer("127.0.0.1", 47_067, health, CollectorRegistry())
+    second = HealthServer("127.0.0.1", first.port, health, CollectorRegistry())
+    first.start()
+    second.start()
+    try:
+        assert second.port > first.port
+        base = f"http://127.0.0.1:{second.port}"
+        with urllib.request.urlopen(f"{base}/health/live") as answer:
+            assert json.load(answer) == {"live": True, "ready": False, "lag": 0, "fault": ""}
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{base}/health/ready")
+        assert caught.value.code == 503
+        caught.value.close()
+        with urllib.request.urlopen(f"{base}/metrics") as answer:
+            assert answer.status == 200
+    finally:
+        first.stop()
+        second.stop()
+
+
+def test_a_batch_is_cut_where_its_bytes_grow_too_many() -> None:
+    large = Record(0, 0, b"x" * (LARGEST_BATCH_BYTES - 1))
+    small = Record(0, 1, b"xx")
+    assert [len(some) for some in slices([small, small, large, large, small])] == [2, 1, 2] or [
+        len(some) for some in slices([small, small, large, large, small])
+    ] == [2, 1, 1, 1]
+    assert list(slices([])) == []
+
+
+class FakeClient:
+    """Fails as told, then takes rows; a row whose first value is 'poison' is always refused."""
+
+    def __init__(self, failures: list[Exception] | None = None) -> None:
+        self.failures = failures or []
+        self.taken: list[tuple[Any, ...]] = []
+
+    def insert(self, _table: str, data: Sequence[Sequence[Any]], **_: Any) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if "poison" in data[0]:
+            raise DatabaseError("cannot parse", code=6)
+        self.taken += list(zip(*data, strict=True))
+
+    def query(self, _sql: str, **_: Any) -> Any:
+        names = tables.REJECTIONS.names
+        return type("Result", (), {"result_columns": [["rejections"] * len(names), names, ["String"] * len(names)]})
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def a_row(name: str) -> Row:
+    return (name, *["x"] * (len(tables.REJECTIONS.names) - 1))
+
+
+class Patient(threading.Event):
+    """A stop that is never told, and does not wait."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
+
+
+def test_the_sink_waits_while_the_store_is_away() -> None:
+    client = FakeClient([OperationalError("away"), ConnectionError("away"), DatabaseError("too many parts", code=252)])
+    sink = Sink(lambda: client, Patient())  # type: ignore[arg-type, return-value]
+    assert sink.insert(tables.REJECTIONS, [a_row("a")]) == []
+    assert client.taken == [a_row("a")]
+
+
+def test_the_sink_stops_waiting_when_told() -> None:
+    stop = threading.Event()
+    stop.set()
+    sink = Sink(lambda: FakeClient([OperationalError("away")]), stop)  # type: ignore[arg-type, return-value]
+    with pytest.raises(StoppedError):
+        sink.insert(tables.REJECTIONS, [a_row("a")])
+
+
+def test_a_row_that_the_store_refuses_does_not_block_the_others() -> None:
+    client = FakeClient()
+    sink = Sink(lambda: client, Patient())  # type: ignore[arg-type, return-value]
+    rows = [a_row(name) for name in ("a", "b", "poison", "c", "d")]
+    [refused] = sink.insert(tables.REJECTIONS, rows)
+    assert refused.row == a_row("poison")
+    assert sorted(client.taken) == [a_row(name) for name in "abcd"]
+
+
+def test_most_rows_refused_is_no_fault_of_the_rows() -> None:
+    client = FakeClient()
+    paused = []
+
+    class Once(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            paused.append(timeout)
+            return True
+
+    sink = Sink(lambda: client, Once())  # type: ignore[arg-type, return-value]
+    with pytest.raises(StoppedError):
+        sink.insert(tables.REJECTIONS, [a_row("poison")] * 30)
+    assert len(paused) == 1
+
+
+def test_a_refused_row_becomes_a_dead_letter_at_its_position() -> None:
+    row = tuple(0 if name in ("partition", "idx") else 7 if name == "offset" else "x" for name in tables.ATTEMPTS.names)
+    letter = of_refused(Refused(tables.ATTEMPTS, row, "no"), "statements", 1, at=5)
+    assert key_of(letter) == b"statements/0/7/0"
+    assert letter.reason == "refused_by_attempts"
+    assert json.loads(letter.payload)["item"] == "x"

@@ -1,0 +1,137 @@
+"""Early warnings over a student's days and the school's."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from streams.evaluation import changes
+from streams.rows.days import as_number
+from streams.warning import falling_success, inactivity
+from streams.warning.coverage import SchoolDays, covered
+from streams.warning.falling_success import Rate, has_fallen
+from streams.warning.history import DayFacts, Thresholds
+from streams.warning.rules import episodes
+
+THRESHOLDS = Thresholds(inactivity_days=5, success_drop=0.15)
+FIRST = as_number(date(2026, 9, 7))  # a Monday
+WEEKDAYS = [FIRST + 7 * week + day for week in range(12) for day in range(5)]
+
+
+def active_on(days: list[int]) -> list[DayFacts]:
+    return [DayFacts(day, 3, 0, 0, ("provider-a",)) for day in days]
+
+
+def silent_for(school_days: int, since: int = 20) -> list[int]:
+    return WEEKDAYS[:since] + WEEKDAYS[since + school_days :]
+
+
+def test_five_usual_days_without_activity_raise_a_warning_in_words() -> None:
+    days = active_on([day for day in WEEKDAYS[:20] if day not in WEEKDAYS[3:5]])
+    [episode] = inactivity.episodes(days, WEEKDAYS, WEEKDAYS[25], THRESHOLDS)
+    assert episode.reason == (
+        "No activity on the last 5 of the usual school days (since 5 Oct); before that active on 18 of 20."
+    )
+    assert (episode.status, episode.raised_on, episode.cleared_on) == ("open", WEEKDAYS[24], None)
+    assert (episode.evidence_from, episode.evidence_to) == (WEEKDAYS[20], WEEKDAYS[24])
+    assert (episode.value, episode.baseline, episode.providers) == (5.0, 0.9, ("provider-a",))
+
+
+def test_four_silent_days_raise_nothing() -> None:
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24], THRESHOLDS)
+
+
+def test_today_is_not_held_against_anyone() -> None:
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24], THRESHOLDS)
+    assert inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24] + 1, THRESHOLDS)
+
+
+def test_the_first_active_day_clears_it_also_when_it_is_today() -> None:
+    back = WEEKDAYS[27]
+    [episode] = inactivity.episodes(active_on([*WEEKDAYS[:20], back]), WEEKDAYS, back, THRESHOLDS)
+    assert (episode.status, episode.cleared_on, episode.raised_on) == ("cleared", back, WEEKDAYS[24])
+
+
+def test_who_comes_on_tuesdays_only_is_not_missed_on_other_days() -> None:
+    tuesdays = [day for day in WEEKDAYS[:25] if (day - FIRST) % 7 == 1]
+    assert not inactivity.episodes(active_on(tuesdays), WEEKDAYS, WEEKDAYS[40], THRESHOLDS)
+    [episode] = inactivity.episodes(active_on(tuesdays), WEEKDAYS, WEEKDAYS[50], THRESHOLDS)
+    assert episode.value == 5.0
+
+
+def test_holidays_and_days_on_which_the_school_was_not_heard_of_do_not_count() -> None:
+    without = WEEKDAYS[:20] + WEEKDAYS[25:]
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), without, WEEKDAYS[29], THRESHOLDS)
+
+
+def test_too_little_history_says_nothing() -> None:
+    assert not inactivity.episodes(active_on(WEEKDAYS[:9]), WEEKDAYS, WEEKDAYS[30], THRESHOLDS)
+
+
+def test_living_through_a_term_gives_the_same_episodes_as_looking_back() -> None:
+    days = active_on(silent_for(6, since=15))[:40]
+    last = days[-1].day + 1
+    final = {e.raised_on: e for e in inactivity.episodes(days, WEEKDAYS, last, THRESHOLDS)}
+    seen = {}
+    for today in range(FIRST, last + 1):
+        known = [day for day in days if day.day <= today]
+        for episode in inactivity.episodes(known, WEEKDAYS, today, THRESHOLDS):
+            seen[episode.raised_on] = episode
+    assert seen == final
+    assert len(final) == 1
+
+
+def practice(rates: list[tuple[int, int]]) -> list[DayFacts]:
+    return [
+        DayFacts(WEEKDAYS[n], attempts, attempts, right, ("provider-a",)) for n, (right, attempts) in enumerate(rates)
+    ]
+
+
+def test_a_fall_against_the_own_past_raises_a_warning_in_words() -> None:
+    days = practice([(11, 15)] * 20 + [(8, 16)] * 5)
+    [episode] = falling_success.episodes(days, WEEKDAYS[25], THRESHOLDS)
+    assert episode.reason == "40 of 80 right in the last 5 active days (50 %); 73 % of 285 before."
+    assert (episode.status, episode.raised_on) == ("open", WEEKDAYS[23])
+
+
+def test_it_clears_after_three_better_days_in_a_row_and_not_before() -> None:
+    days = practice([(15, 20)] * 20 + [(8, 20)] * 5 + [(18, 20)] * 10)
+    [episode] = falling_success.episodes(days, WEEKDAYS[40], THRESHOLDS)
+    assert episode.status == "cleared"
+    assert episode.cleared_on is not None
+    assert episode.cleared_on > WEEKDAYS[27]
+    assert falling_success.episodes(days, episode.cleared_on, THRESHOLDS)[0].status == "open"
+
+
+def test_a_lasting_fall_does_not_become_the_new_past() -> None:
+    days = practice([(15, 20)] * 20 + [(8, 20)] * 30)
+    assert [e.status for e in falling_success.episodes(days, WEEKDAYS[55], THRESHOLDS)] == ["open"]
+
+
+def test_a_fall_that_chance_explains_is_none() -> None:
+    assert not has_fallen(Rate(11, 20), Rate(30, 40), 0.15)
+    assert has_fallen(Rate(55, 100), Rate(300, 400), 0.15)
+
+
+def test_few_attempts_say_nothing() -> None:
+    assert not has_fallen(Rate(0, 19), Rate(400, 400), 0.15)
+    assert not has_fallen(Rate(0, 20), Rate(39, 39), 0.15)
+
+
+def test_a_school_day_counts_when_one_in_twenty_was_active() -> None:
+    assert covered([1, 2, 3], {1: 5, 2: 4}, students=100) == [1]
+    assert covered([1, 2, 3], {}, students=0) == [1, 2, 3]
+
+
+def test_a_schools_own_calendar_wins_over_the_districts() -> None:
+    days = SchoolDays([("", 1, True), ("", 2, False), ("north", 1, False), ("north", 3, True)])
+    assert (days.of(""), days.of("north"), days.of("south")) == ([1], [3], [1])
+
+
+def test_only_what_changed_is_written_and_what_lost_its_ground_is_withdrawn() -> None:
+    found = episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[25], THRESHOLDS)
+    rows = list(changes(found, {}, partition=3))
+    known = {(str(row[0]), int(str(row[1]))): row for row in rows}
+    assert not list(changes(found, known, partition=3))
+    [withdrawn] = changes([], known, partition=3)
+    assert withdrawn == (*rows[0][:2], "withdrawn", *rows[0][3:])
+    assert not list(changes([], {(inactivity.RULE, WEEKDAYS[24]): withdrawn}, partition=3))
