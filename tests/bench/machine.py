@@ -1,0 +1,53 @@
+"""What a run was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import psutil
+
+PACKAGES = ("aiokafka", "chdb-core", "clickhouse-connect", "fastavro", "faust-streaming", "msgspec", "uvicorn")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Facts of a machine; ``memory_gib`` in GiB, ``load`` its load average (1 min) before the first bench."""
+
+    cpu: str
+    cores: int
+    memory_gib: float
+    system: str
+    python: str
+    packages: dict[str, str]
+    load: float
+
+    def __str__(self) -> str:
+        packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
+        return (
+            f"{self.cores} cores of {self.cpu}, {self.memory_gib:.0f} GiB, {self.system}, Python {self.python}, "
+            f"load before {self.load:.1f}; {packages}"
+        )
+
+
+def this_machine() -> Machine:
+    """The facts of this one."""
+    return Machine(
+        cpu=_cpu(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+        load=os.getloadavg()[0],
+    )
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

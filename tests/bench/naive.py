@@ -1,0 +1,78 @@
+"""Faust as users write it beside this project's worker, on the same statements, in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+
+from infra.dev import processes
+from infra.runtime import kafka
+from schemas.partitioning import partition_of
+from tests.bench import naive_app
+from tests.bench.figures import Figure
+from tests.bench.servers import PARTITIONS, Servers, servers, wait_until
+from tests.bench.worker import measure
+from tests.bench.workload import Mix, items
+
+STATEMENTS = 20_000
+OURS = 200_000
+LONGEST = 120.0
+
+
+def naive() -> Iterator[Figure]:
+    """One statement a record and a table write each, then ours; the ratio counts for us all that Faust's lacks."""
+    with servers() as running:
+        rate = STATEMENTS / _naive_seconds(running)
+    yield Figure("naive", "Faust alone", rate, "statements/s", note=f"{STATEMENTS:,} records, tables in memory")
+    ours = measure(Mix(), OURS)
+    yield Figure("naive", "our worker", ours.rate, "statements/s", note=f"{OURS:,} statements, all rows in ClickHouse")
+    yield Figure("naive", "ours to naive", ours.rate / rate, "×", 15, "both in this run")
+
+
+def _naive_seconds(running: Servers) -> float:
+    asyncio.run(_fill(running))
+    log = running.settings.data_dir / "naive.log"
+    environment = {
+        **os.environ,
+        "NAIVE_BROKER": running.settings.kafka.bootstrap_servers,
+        "NAIVE_STATEMENTS": str(STATEMENTS),
+        "NAIVE_PARTITIONS": str(PARTITIONS),
+        "FAUST_DATADIR": str(running.settings.data_dir / "faust"),
+    }
+    child = processes.spawn([sys.executable, "-m", naive_app.__name__], log, environment)
+    try:
+        wait_until(lambda: _told(log) > 0, LONGEST, lambda: child.poll() is None, lambda: log.read_text()[-2000:])
+    finally:
+        processes.stop(child, 10.0)
+    return _told(log)
+
+
+def _told(log: Path) -> float:
+    for line in log.read_text().splitlines():
+        try:
+            return float(line)
+        except ValueError:
+            continue
+    return 0.0
+
+
+async def _fill(running: Servers) -> None:
+    admin = KafkaAdminClient(**kafka.connection(running.settings.kafka))
+    admin.create_topics([NewTopic(naive_app.TOPIC, PARTITIONS, 1)])
+    admin.close()
+    producer = AIOKafkaProducer(acks="all", linger_ms=5, **kafka.connection(running.settings.kafka))
+    await producer.start()
+    try:
+        for item in items(STATEMENTS):
+            partition = partition_of(item.student_id, PARTITIONS)
+            await producer.send(naive_app.TOPIC, item.statement, key=item.student_id.encode(), partition=partition)
+        await producer.flush()
+    finally:
+        await producer.stop()
