@@ -37,21 +37,22 @@ def main() -> None:
     pages: dict[str, Any] = {}
     context = Context(shared, member, pages)
     pages |= {name: _page(name, context) for name in allowed(member.viewer)}
-    st.navigation(list(pages.values()), position="top").run()
+    chosen = st.navigation(list(pages.values()), position="top")
+    if chosen.url_path != "student":
+        student.close()
+    chosen.run()
 
 
 def allowed(viewer: Viewer) -> list[str]:
-    """Names of the pages that a viewer has."""
-    names = []
-    if sees_students(viewer):
-        names += ["queue", "student"]
+    """Names of the pages that a viewer has. Everyone has the student page: it says when a record is not theirs."""
+    names = ["queue"] if sees_students(viewer) else []
     if may(viewer, Area.AGGREGATES).allowed:
         names.append("district")
     if may(viewer, Area.PROVIDERS).allowed:
         names.append("provider")
     if may(viewer, Area.OPERATIONS).allowed:
         names.append("operations")
-    return names
+    return [*names, "student"]
 
 
 def opens(viewer: Viewer) -> str:

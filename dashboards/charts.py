@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,7 +60,7 @@ def _local(rows: Sequence[Row], zone: ZoneInfo, at: str = "at") -> pd.DataFrame:
     return frame
 
 
-def _dress(chart: Any, palette: Palette, *, right: int = 4) -> Any:
+def _dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, int] | None = None) -> Any:
     return (
         chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": 0})
         .configure_view(strokeWidth=0)
@@ -74,8 +75,8 @@ def _dress(chart: Any, palette: Palette, *, right: int = 4) -> Any:
             domainColor=palette.line,
             tickColor=palette.line,
             titleAnchor="start",
-            labelFlush=False,
         )
+        .configure_axisY(labelFlush=False, **(axis_y or {}))
         .configure_legend(
             labelColor=palette.soft, titleColor=palette.soft, labelFontSize=12, titleFontSize=12,
             titleFontWeight="normal", titleOrient="left", orient="top", direction="horizontal", offset=2, symbolSize=80,
@@ -231,19 +232,15 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
     )
     start = frame["day"].min() - pd.Timedelta(days=1)
     days_shown = alt.Scale(domain=[_alt_day(start.date()), _alt_day(today + timedelta(days=1))])
-    across = alt.X(
-        "day:T",
-        scale=days_shown,
-        axis=alt.Axis(format="%-d %b", title=None, grid=False, tickCount=8, labelOverlap=True),
-    )
+    labelled = alt.Axis(format="%-d %b", title=None, grid=False, tickCount=8, labelOverlap=True, labelFlush=True)
+    unlabelled = alt.Axis(labels=False, ticks=False, title=None, grid=False)
     hover = alt.Tooltip("day:T", format="%a %-d %b")
-    band = _spans(warnings, start, today, days_shown, palette)
-    unlabelled = across.axis(alt.Axis(labels=False, ticks=False, title=None, grid=False))
+
     bars = (
         alt.Chart(frame)
         .mark_bar(color=palette.accent, width=7)
         .encode(
-            unlabelled,
+            alt.X("day:T", scale=days_shown, axis=unlabelled),
             _up("activity", "activities a day"),
             tooltip=[hover, alt.Tooltip("activity:Q", title="activities")],
         )
@@ -251,7 +248,11 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
     crosses = (
         alt.Chart(frame[frame["absent"]])
         .mark_point(shape="cross", angle=45, color=palette.warn, size=60, filled=True, opacity=1)
-        .encode(unlabelled, y=alt.value(5), tooltip=[alt.Tooltip("day:T", format="%a %-d %b", title="absent")])
+        .encode(
+            alt.X("day:T", scale=days_shown, axis=unlabelled),
+            y=alt.value(5),
+            tooltip=[alt.Tooltip("day:T", format="%a %-d %b", title="absent")],
+        )
     )
     tried = frame.dropna(subset=["right"]).copy()
     weights = tried["attempts"].rolling(8, min_periods=3).sum()
@@ -264,7 +265,7 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
         alt.Chart(tried)
         .mark_circle(color=palette.soft, opacity=0.7, size=28)
         .encode(
-            across,
+            alt.X("day:T", scale=days_shown, axis=labelled),
             alt.Y("right:Q", axis=axis, scale=alt.Scale(domain=[0, 1])),
             tooltip=[hover, alt.Tooltip("right:Q", format=".0%"), alt.Tooltip("attempts:Q", title="answers (n)")],
         )
@@ -272,19 +273,22 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
     trend = (
         alt.Chart(tried.dropna(subset=["smooth"]))
         .mark_line(color=palette.ink, strokeWidth=1.8, interpolate="monotone")
-        .encode(across, alt.Y("smooth:Q"))
+        .encode(alt.X("day:T", scale=days_shown, axis=labelled), alt.Y("smooth:Q"))
     )
-    upper = _dress((band + bars + crosses).properties(height=110), palette)
-    lower = _dress((band + points + trend).properties(height=95), palette)
-    same_left_edge = {"minExtent": 34, "maxExtent": 34}
-    return upper.configure_axisY(**same_left_edge), lower.configure_axisY(**same_left_edge)
+    spans = partial(_spans, warnings, start, today, days_shown, palette)
+    upper = (spans(unlabelled) + bars + crosses).properties(height=115)
+    lower = (spans(labelled) + points + trend).properties(height=125)
+    same_left_edge = {"minExtent": 46, "maxExtent": 46}
+    return _dress(upper, palette, axis_y=same_left_edge), _dress(lower, palette, axis_y=same_left_edge)
 
 
 def _alt_day(day: date) -> Any:
     return alt.DateTime(year=day.year, month=day.month, date=day.day)
 
 
-def _spans(warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette) -> Any:
+def _spans(
+    warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette, axis: Any
+) -> Any:
     frame = pd.DataFrame(
         [
             {
@@ -303,7 +307,7 @@ def _spans(warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown
         alt.Chart(frame)
         .mark_rect(opacity=0.18)
         .encode(
-            alt.X("from:T", scale=days_shown, axis=None),
+            alt.X("from:T", scale=days_shown, axis=axis),
             alt.X2("to:T"),
             alt.Color("status:N", scale=colours, legend=None),
             tooltip=["status:N", "reason:N"],

@@ -20,6 +20,8 @@ from dashboards.store import NotAllowedError, StoreError
 from infra.runtime.logging import get_logger
 
 _STYLE = Path(__file__).with_name("style.css")
+UNAVAILABLE = (StoreError, SQLAlchemyError)
+"""What a store or a registry raises that does not answer."""
 _QUIET_AT_LEAST = timedelta(minutes=10)
 _QUIET_AT_MOST = timedelta(hours=26)
 
@@ -93,7 +95,7 @@ def _live_header(context: Context, title: str, question: str, scope: str) -> Non
         chips = [chip("filter_center_focus", scope, hover="What this page covers")]
         try:
             chips += [_freshness_chip(context), _providers_chip(context)]
-        except (StoreError, SQLAlchemyError):
+        except UNAVAILABLE:
             chips.append(chip("cloud_off", "No data: the store does not answer", colour="rt-warn"))
         st.html(
             f'<div class="rt-head"><div><h1>{text(title)}</h1><p>{text(question)}</p></div>'
@@ -237,7 +239,10 @@ def live(
 
 
 def guarded(name: str, draw: Callable[[], None], *heights: int) -> None:
-    """Draw a part in its states. The skeleton shows the first time only: a refresh keeps what was there."""
+    """Draw a part in its states. The skeleton shows the first time only: a refresh keeps what was there.
+
+    A part must hold no fragment: what a fragment stands in must not be replaced.
+    """
     slot = st.empty()
     drawn = f"drawn:{name}"
     if drawn not in st.session_state:
@@ -249,14 +254,15 @@ def guarded(name: str, draw: Callable[[], None], *heights: int) -> None:
     except NotAllowedError as refused:
         with slot.container():
             not_allowed(refused.decision.reason)
-    except (StoreError, SQLAlchemyError) as error:
-        get_logger(__name__).warning("page_part_failed", part=name, error=str(error), cause=str(error.__cause__))
+    except UNAVAILABLE as error:
         with slot.container():
-            _failed(name, error)
+            failed(name, error)
     st.session_state[drawn] = True
 
 
-def _failed(name: str, error: Exception) -> None:
+def failed(name: str, error: Exception) -> None:
+    """What is shown in place of a part that could not be read, with a way to try again."""
+    get_logger(__name__).warning("part of a page failed", part=name, error=str(error), cause=str(error.__cause__))
     sentence = str(error) if isinstance(error, StoreError) else "The registry does not answer."
     st.html(
         f'<div class="rt-state">{icon("cloud_off")}<b>This cannot be shown right now</b>{text(sentence)} '

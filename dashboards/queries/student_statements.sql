@@ -1,4 +1,4 @@
--- Which statements say so? The newest of a student between two times.
+-- What do the newest statements of a student between two times say?
 -- scope: student
 SELECT toString(statement_id) AS statement_id,
        timestamp,

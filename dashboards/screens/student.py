@@ -27,7 +27,25 @@ def page(context: Context) -> None:
         ui.empty("No student chosen", "Open one from the queue.")
         ui.link(context, "queue", "To the queue", symbol="arrow_back")
         return
-    ui.guarded(f"student:{student_id}", lambda: _student(context, student_id), 60, 170, 260)
+    try:
+        facts, decision = _open(context, student_id)
+        name = people.student_names(context.registry, context.viewer, [student_id]).get(student_id, "Student")
+    except NotAllowedError as refused:
+        ui.header(context, "Student", "This record is not open to this account.", "no access")
+        ui.not_allowed(refused.decision.reason)
+        return
+    except ui.UNAVAILABLE as error:
+        ui.header(context, "Student", "What changed for this student, and what does it rest on?", "unknown")
+        ui.failed("student", error)
+        return
+    place = f"{words.grade(facts.grade)}, {context.catalogue.school(facts.school_id)}"
+    ui.header(context, name, place, f"open to you: {decision.reason}")
+    ui.guarded(f"student:{student_id}", lambda: _student(context, facts), 170, 260, 200)
+
+
+def close() -> None:
+    """Another page is open now: coming back to the student is a new view."""
+    st.session_state.pop("opened", None)
 
 
 def _open(context: Context, student_id: str) -> tuple[StudentFacts, Decision]:
@@ -36,30 +54,24 @@ def _open(context: Context, student_id: str) -> tuple[StudentFacts, Decision]:
     if opened and opened[0] == (student_id, context.viewer):
         facts, decision = opened[1]
         return facts, decision
-    st.session_state.pop("opened", None)
+    close()
     found = context.store.open_student(context.viewer, student_id, "student")
     st.session_state["opened"] = ((student_id, context.viewer), found)
     return found
 
 
-def _student(context: Context, student_id: str) -> None:
-    try:
-        facts, decision = _open(context, student_id)
-    except NotAllowedError:
-        ui.header(context, "Student", "This record is not open to this account.", "no access")
-        raise
-    name = people.student_names(context.registry, context.viewer, [student_id]).get(student_id, "Student")
-    place = f"{words.grade(facts.grade)}, {context.catalogue.school(facts.school_id)}"
-    ui.header(context, name, place, f"open to you: {decision.reason}")
-    today = context.today()
+def _student(context: Context, facts: StudentFacts) -> None:
+    student_id, today = facts.student_id, context.today()
     days = context.store.query(context.viewer, "student_days", student=student_id, since=today - timedelta(days=_DAYS))
-    if not days:
+    warnings = context.store.query(context.viewer, "student_warnings", student=student_id)
+    ui.staleness(context)
+    if days:
+        _picture(context, student_id, days, warnings)
+    else:
         ui.empty(
             "No records yet",
             "First signals are expected after ten school days with activity. Nothing is wrong until then.",
         )
-    else:
-        _picture(context, student_id, days)
     skills, evidence, who, log = st.tabs(
         [":material/school: Skills", ":material/fact_check: Evidence", ":material/shield_person: Who can see this",
          ":material/history: Access log"]
@@ -67,20 +79,17 @@ def _student(context: Context, student_id: str) -> None:
     with skills:
         _skills(context, student_id)
     with evidence:
-        _evidence(context, student_id)
+        _evidence(context, student_id, next((row for row in warnings if row["status"] == "open"), None))
     with who:
         _who(context, facts)
     with log:
         _log(context, student_id)
 
 
-def _picture(context: Context, student_id: str, days: list[Row]) -> None:
-    warnings = context.store.query(context.viewer, "student_warnings", student=student_id)
+def _picture(context: Context, student_id: str, days: list[Row], warnings: list[Row]) -> None:
     open_ = [row for row in warnings if row["status"] == "open"]
-    ui.staleness(context)
-    strengths, reasons = st.columns([1, 1.25], gap="medium")
-    strengths.html(_strengths(context, student_id, days))
-    reasons.html(_reasons(context, open_, warnings))
+    cards = _strengths(context, student_id, days) + _reasons(context, open_, warnings)
+    st.html(f'<div class="rt-cards">{cards}</div>')
     ui.section(
         "Over time",
         f"bars: activities; points: share right; {ui.icon('close', 'rt-warn')} absent; "
@@ -112,11 +121,11 @@ def _strengths(context: Context, student_id: str, days: list[Row]) -> str:
         named = words.names([context.catalogue.skill(row["skill_id"]) for row in best], most=2)
         items.append(f"<li>{ui.icon('verified', 'rt-good')} Mastered: {ui.text(named)}</li>")
     recent = [row for row in days if row["day"] > context.today() - timedelta(days=_GAIN_DAYS)]
-    active = sum(row["activity"] > 0 for row in recent)
-    items.append(
-        f"<li>{ui.icon('event_available', 'rt-accent')} Active on {active} of {len(recent)} days with records, "
-        f"{words.count(sum(row['attempts'] for row in recent))} answers tried in four weeks</li>"
-    )
+    active, tried = sum(row["activity"] > 0 for row in recent), sum(row["attempts"] for row in recent)
+    said = f"{words.plural(tried, 'answer')} tried in the last four weeks"
+    if 2 * active >= len(recent):
+        said += f", active on {active} of {words.plural(len(recent), 'day')} with records"
+    items.append(f"<li>{ui.icon('edit_note', 'rt-accent')} {said}</li>")
     return f'<div class="rt-card"><h3>Going well</h3><ul>{"".join(items)}</ul></div>'
 
 
@@ -219,16 +228,12 @@ def _skill(context: Context, row: Row, levels: dict[str, str]) -> dict[str, str]
     }
 
 
-def _evidence(context: Context, student_id: str) -> None:
-    chosen = st.date_input(
-        "Days",
-        value=(context.today() - timedelta(days=7), context.today()),
-        max_value=context.today(),
-        key="evidence-days",
-    )
-    first, last = (
-        (chosen[0], chosen[-1]) if isinstance(chosen, tuple) and chosen else (context.today(), context.today())
-    )
+def _evidence(context: Context, student_id: str, warning: Row | None) -> None:
+    """Statements of some days, to begin with those that the newest open warning rests on."""
+    today = context.today()
+    days = (warning["evidence_from"], warning["evidence_to"]) if warning else (today - timedelta(days=7), today)
+    chosen = st.date_input("Days", value=days, max_value=today, key="evidence-days", width=260)
+    first, last = (chosen[0], chosen[-1]) if isinstance(chosen, tuple) and chosen else days
     rows = context.store.query(
         context.viewer,
         "student_statements",

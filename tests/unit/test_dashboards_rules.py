@@ -1,0 +1,205 @@
+"""What pages say: freshness, reconciliation, quantiles, words, colours, and the rules of the queries."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import dashboards
+from dashboards import palette, words
+from dashboards.freshness import State, freshness
+from dashboards.intervals import quantile, wilson
+from dashboards.queries import Scope, _parse, load
+from dashboards.reconciliation import Verdict, judge
+from dashboards.screens.operations import ranges
+from dashboards.screens.queue import entries
+from dashboards.screens.student import level
+from dashboards.suppression import cell
+from schemas.events import LATENCY_BOUNDS_MS
+
+NOW = datetime(2026, 11, 20, 16, 42, 7, tzinfo=UTC)
+CHICAGO = ZoneInfo("America/Chicago")
+
+
+def progress(partition: int, *, offset: int = 10, end: int = 10, stored_s: float = 90, checked_s: float = 2):
+    return {
+        "partition": partition,
+        "offset": offset,
+        "end_offset": end,
+        "stored_until": NOW - timedelta(seconds=stored_s),
+        "checked_at": NOW - timedelta(seconds=checked_s),
+    }
+
+
+def test_a_page_is_as_fresh_as_the_last_check_when_all_is_written():
+    found = freshness([progress(0), progress(1, checked_s=3)], 2, NOW)
+    assert found.state is State.FRESH
+    assert found.lag == timedelta(seconds=3)
+    assert found.waiting == 0
+
+
+def test_a_partition_that_is_behind_is_as_fresh_as_what_it_wrote_last():
+    found = freshness([progress(0), progress(1, offset=4)], 2, NOW)
+    assert found.state is State.PARTIAL
+    assert (found.lag, found.late, found.waiting) == (timedelta(seconds=90), 1, 6)
+
+
+def test_all_partitions_late_is_stale_and_a_silent_worker_is_late():
+    assert freshness([progress(0, checked_s=600), progress(1, checked_s=600)], 2, NOW).state is State.STALE
+
+
+def test_a_partition_that_no_worker_has_reported_is_late():
+    found = freshness([progress(0)], 4, NOW)
+    assert (found.state, found.late) == (State.PARTIAL, 3)
+
+
+def test_nothing_written_yet_has_no_time():
+    assert freshness([], 4, NOW).as_of is None
+    never = progress(0, offset=-1) | {"stored_until": datetime(1970, 1, 1, tzinfo=UTC)}
+    assert freshness([never], 1, NOW).state is State.NONE
+
+
+def hour(accepted: int, stored: int, duplicates: int = 0, dead: int = 0, *, back: int = 5):
+    start = NOW.replace(minute=0, second=0) - timedelta(hours=back)
+    return {"accepted": accepted, "stored": stored, "duplicates": duplicates, "dead": dead, "hour": start}
+
+
+def test_an_hour_balances_when_stored_duplicates_and_dead_letters_make_up_what_was_accepted():
+    found = judge(hour(100, 95, 4, 1), NOW, NOW)
+    assert (found.verdict, found.difference, found.in_flight) == (Verdict.BALANCED, 0, 0)
+
+
+def test_what_is_missing_from_an_hour_that_the_sinks_have_passed_is_a_difference():
+    found = judge(hour(100, 90), NOW, NOW)
+    assert (found.verdict, found.difference, found.in_flight) == (Verdict.MISSING, 10, 0)
+
+
+def test_what_is_missing_from_an_hour_that_the_sinks_have_not_passed_is_in_flight():
+    for through in (NOW - timedelta(hours=6), None):
+        found = judge(hour(100, 90), through, NOW)
+        assert (found.verdict, found.difference, found.in_flight) == (Verdict.IN_FLIGHT, 0, 10)
+
+
+def test_more_stored_than_counted_is_a_surplus_once_the_count_must_have_come():
+    assert judge(hour(90, 100, back=0), NOW, NOW).verdict is Verdict.COUNTING
+    found = judge(hour(90, 100), NOW, NOW)
+    assert (found.verdict, found.difference) == (Verdict.SURPLUS, -10)
+
+
+def test_a_quantile_lies_in_the_bucket_that_holds_it():
+    buckets = [0] * (len(LATENCY_BOUNDS_MS) + 1)
+    assert quantile(buckets, 0.5) is None
+    buckets[3], buckets[6] = 90, 10
+    median, late = quantile(buckets, 0.5), quantile(buckets, 0.95)
+    assert median is not None
+    assert late is not None
+    assert 5 < median <= 10
+    assert 50 < late <= 100
+    above = [0] * len(LATENCY_BOUNDS_MS) + [1]
+    assert quantile(above, 0.5) == LATENCY_BOUNDS_MS[-1]
+
+
+def test_an_interval_holds_its_share_and_narrows_with_the_group():
+    low, high = wilson(0, 20)
+    assert low == 0
+    assert 0 < high < 0.2
+    assert wilson(300, 600)[1] - wilson(300, 600)[0] < wilson(30, 60)[1] - wilson(30, 60)[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3, "3 s ago"), (70, "1 min ago"), (7200, "2 h ago"), (200_000, "2 days ago")]
+)
+def test_time_is_told_relative_with_the_exact_time_on_hover(seconds, said):
+    then = NOW - timedelta(seconds=seconds)
+    assert words.ago(then, NOW) == said
+    assert "CST" in words.moment(then, NOW, CHICAGO)
+
+
+def test_times_are_those_of_the_district():
+    assert words.clock(NOW, CHICAGO) == "10:42:07"
+
+
+def test_cells_are_said_in_words():
+    assert words.cell(cell(7, 3, 10), 10) == "n<10"
+    assert words.cell(cell(40, 1, 10), 10) == "<8%"
+    assert words.cell(cell(40, 40, 10), 10) == ">92%"
+    assert words.cell(cell(40, 10, 10), 10) == "25%"
+
+
+def test_lists_numbers_and_days_are_said_in_words():
+    assert words.names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert words.names(["a", "b"]) == "a and b"
+    assert words.names([]) == ""
+    assert words.plural(1, "student") == "1 student"
+    assert words.since(date(2026, 11, 15), date(2026, 11, 20)) == "15 Nov, 5 days"
+    assert words.grade(0) == "Kindergarten"
+    assert ranges([0, 1, 2, 5]) == "0–2, 5"
+
+
+def test_the_queue_puts_the_newest_warning_first_and_each_student_once():
+    def row(student: str, rule: str, day: int):
+        return {"student_id": student, "grade": 7, "school_id": "s", "rule": rule, "raised_on": date(2026, 11, day),
+                "providers": ["p"]}  # fmt: skip
+
+    found = entries([row("a", "inactivity", 3), row("b", "inactivity", 9), row("a", "falling_success", 5)])
+    assert [entry.student_id for entry in found] == ["b", "a"]
+    assert found[1].newest == date(2026, 11, 5)
+    assert found[1].oldest == date(2026, 11, 3)
+    assert [warning["rule"] for warning in found[1].warnings] == ["falling_success", "inactivity"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "mastery", "said"),
+    [(2, 0.9, "too little evidence"), (9, 0.9, "mastered"), (9, 0.6, "emerging"), (9, 0.2, "starting")],
+)
+def test_a_skill_has_a_level_only_on_enough_evidence(attempts, mastery, said):
+    assert level({"attempts": attempts, "mastery": mastery}) == said
+
+
+def test_each_query_says_what_it_answers_and_who_may_ask():
+    for query in load().values():
+        assert query.question.endswith("?"), query.name
+        if query.scope is Scope.STUDENTS:
+            assert query.parameters >= {"scope_everyone", "scope_students", "scope_schools"}, query.name
+
+
+@pytest.mark.parametrize("scope", ["students", "student", "providers"])
+def test_a_query_that_is_not_narrowed_by_its_scope_is_refused(scope):
+    with pytest.raises(ValueError, match="scope"):
+        _parse("wrong", f"-- Who?\n-- scope: {scope}\nSELECT 1", "SELECT 1")
+
+
+def test_no_page_holds_sql_and_no_page_talks_to_the_store_by_itself():
+    root = Path(dashboards.__file__).parent
+    for path in root.rglob("*.py"):
+        source = path.read_text()
+        if path.name != "store.py":
+            assert "clickhouse_connect" not in source, path
+        assert not re.search(r"SELECT .* FROM", source), path
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("colours", "grounds"), [(palette.LIGHT, ("#fbfbf9", "#ffffff")), (palette.DARK, ("#14171a", "#191d20"))]
+)
+def test_colours_that_carry_meaning_can_be_read_on_their_ground(colours, grounds):
+    for ground in grounds:
+        for colour in (colours.ink, colours.soft, colours.accent, colours.warn, colours.good, colours.none):
+            lighter, darker = sorted((luminance(colour), luminance(ground)), reverse=True)
+            assert (lighter + 0.05) / (darker + 0.05) >= 4.5, colour
+
+
+def test_the_style_sheet_and_the_charts_have_the_same_colours():
+    style = (Path(dashboards.__file__).parent / "style.css").read_text()
+    for name in ("soft", "line", "accent", "warn", "good", "none"):
+        pair = f"--rt-{name}: light-dark({getattr(palette.LIGHT, name)}, {getattr(palette.DARK, name)})"
+        assert pair in style
