@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -182,6 +183,9 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     server = uvicorn.Server(config)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again once it has stopped in order: that is the end, not a failure.
+        signal.signal(one, lambda _signal, _frame: None)
     server.run()
     return 0 if server.started else 1
 

@@ -68,7 +68,7 @@ class Link:
         self._ready = asyncio.Event()
         self._broken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._discarding: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> bool:
@@ -97,7 +97,7 @@ class Link:
             self._current = None
             self._ready.clear()
             self._broken.set()
-            self._stop_later(used)
+            self._discard_later(used)
 
     async def stop(self) -> None:
         """Send what is left and disconnect."""
@@ -105,11 +105,15 @@ class Link:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if self._current is not None:
-            self._stop_later(self._current)
-            self._current = None
-        if self._stopping:
-            await asyncio.gather(*self._stopping)
+        used, self._current = self._current, None
+        if used is not None:
+            try:
+                await asyncio.wait_for(used.stop(), _STOP_SECONDS)
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("a producer did not stop in order", producer=self._name, error=repr(error))
+                self._discard_later(used)
+        if self._discarding:
+            await asyncio.gather(*self._discarding)
 
     async def _keep_connected(self) -> None:
         while True:
@@ -127,25 +131,39 @@ class Link:
             except (KafkaError, OSError, TimeoutError) as error:
                 if tries % 20 == 0:
                     log.warning("Kafka does not answer", producer=self._name, error=repr(error), tries=tries)
-                self._stop_later(made)
+                self._discard_later(made)
                 await asyncio.sleep(_BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)])
                 tries += 1
             except BaseException:
-                self._stop_later(made)
+                self._discard_later(made)
                 raise
             else:
                 if tries:
                     log.info("Kafka answers again", producer=self._name)
                 return made
 
-    def _stop_later(self, used: AIOKafkaProducer) -> None:
-        task = asyncio.create_task(_stop(used))
-        self._stopping.add(task)
-        task.add_done_callback(self._stopping.discard)
+    def _discard_later(self, used: AIOKafkaProducer) -> None:
+        task = asyncio.create_task(_discard(used))
+        self._discarding.add(task)
+        task.add_done_callback(self._discarding.discard)
 
 
-async def _stop(used: AIOKafkaProducer) -> None:
+async def _discard(used: AIOKafkaProducer) -> None:
+    """Let go of a failed producer at once. Its own stop() would first send what waits, for as long as that takes."""
+    used._closed = True
+    used._message_accumulator.fail_all(KafkaAwayError("the producer failed"))
+    await _close(used)
     try:
-        await asyncio.wait_for(used.stop(), _STOP_SECONDS)
+        async with asyncio.timeout(_STOP_SECONDS):
+            await used._sender.close()
     except Exception as error:
         log.debug("a failed producer did not stop in order", error=repr(error))
+    # The sender may have connected again meanwhile.
+    await _close(used)
+
+
+async def _close(used: AIOKafkaProducer) -> None:
+    try:
+        await used.client.close()
+    except Exception as error:
+        log.debug("a connection did not close in order", error=repr(error))
