@@ -59,7 +59,7 @@ def logs(draw: st.DrawFn) -> list[list[Item]]:
     first_stored: dict[int, int] = {}
     log = []
     for hour, numbers in enumerate(draw(picks)):
-        items = []
+        items: list[Item] = []
         for number, changed in numbers:
             template, stored = made[number], FIRST_DAY_US + (20 + hour) * HOUR_US
             # Nothing is stored before it happens.
