@@ -22,9 +22,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is applied by arithmetic
 _MICROSECOND = timedelta(microseconds=1)
 
-EARLIEST: Final = -2_208_988_800_000_000
-LATEST: Final = 9_214_646_400_000_000
-"""1900-01-01 and 2262-01-01 in µs since the epoch: the store's DateTime64(6) holds nothing outside."""
+_DAY: Final = 86_400_000_000
+EARLIEST: Final = 2 * _DAY
+LATEST: Final = 65_533 * _DAY
+"""1970-01-03 and 2149-06-05 in µs since the epoch, exclusive: the store counts days in 16 bits, in any time zone."""
 
 
 class TimestampError(ValueError):
@@ -60,7 +61,7 @@ def microseconds(text: str, *, zone_required: bool = False) -> int:
     value = (whole.days * 86_400 + whole.seconds - offset * 60) * 1_000_000
     value += 999_999 if leap else int((fraction or "")[:6].ljust(6, "0"))
     if not EARLIEST <= value < LATEST:
-        raise TimestampError("is outside of the years 1900 to 2261, which this store can hold")
+        raise TimestampError("is outside of 1970-01-03 to 2149-06-04, which is what this store can hold")
     return value
 
 

@@ -121,14 +121,18 @@ async def test_the_service_starts_without_a_log_and_finds_it_later(own_door: Doo
         await post_until_kept(client, batch(1))
 
 
+def _spawn(environment: dict[str, str], log_path: Path) -> subprocess.Popen[bytes]:
+    with log_path.open("ab") as log:
+        return subprocess.Popen([sys.executable, "-c", SERVE], env={**os.environ, **environment}, stderr=log)
+
+
 @asynccontextmanager
 async def process(door: Door, port: int) -> AsyncIterator[tuple[subprocess.Popen[bytes], httpx.AsyncClient]]:
     """The service as a process of its own, ready; killed at the end if it still runs."""
     settings = door.settings
     ingest = settings.ingest.model_copy(update={"port": port})
     environment = settings.model_copy(update={"ingest": ingest}).environment()
-    with (settings.data_dir / "ingest.log").open("ab") as log:
-        started = subprocess.Popen([sys.executable, "-c", SERVE], env={**os.environ, **environment}, stderr=log)
+    started = _spawn(environment, settings.data_dir / "ingest.log")
     try:
         async with httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
@@ -156,8 +160,10 @@ async def process(door: Door, port: int) -> AsyncIterator[tuple[subprocess.Popen
 async def test_a_service_killed_while_it_takes_batches_leaves_none_in_halves(door: Door) -> None:
     sent: list[list[str]] = []
     kept: set[str] = set()
+    enough = asyncio.Event()
 
     async def provider(client: httpx.AsyncClient) -> None:
+        answered = 0
         while True:
             body = batch(20)
             sent.append([one["id"] for one in body])
@@ -167,14 +173,16 @@ async def test_a_service_killed_while_it_takes_batches_leaves_none_in_halves(doo
                 return
             assert answer.status_code == 200
             kept.update(answer.json())
+            answered += 1
+            if answered == 2:
+                enough.set()
 
     port = any_free("127.0.0.1")
     for _ in range(4):
         async with process(door, port) as (service, client):
-            before = len(kept)
+            enough.clear()
             providers = [asyncio.create_task(provider(client)) for _ in range(4)]
-            while len(kept) < before + 100:
-                await asyncio.sleep(0.01)
+            await enough.wait()
             service.kill()
             await asyncio.gather(*providers)
     # The next process ends the transaction that its predecessor left open: the log can be read to its end.
