@@ -1,6 +1,6 @@
 # Each target first makes .venv from the lock with hashes, when it is missing or older than what it is made from.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs lock venv clean services
+.PHONY: help demo test check bench faults docs lock venv clean services
 
 BIN := .venv/bin
 DEMO := .venv/.demo-installed
@@ -24,6 +24,12 @@ check: $(DEV)  ## ruff, mypy, the layers
 
 bench: $(DEV)  ## the benchmarks
 	$(BIN)/python -m tests.bench $(ARGS)
+
+N := 20
+SEED := 1
+
+faults: $(DEV)  ## fault schedules against real processes: make faults N=200 SEED=1
+	$(BIN)/python -m tests.faults --count $(N) --seed $(SEED) $(ARGS)
 
 docs: $(DEV)  ## the generated pages of docs/
 	$(BIN)/python -m infra.runtime.reference docs

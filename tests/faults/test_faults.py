@@ -1,0 +1,78 @@
+"""A few fault schedules on real Kafka, the real engine and two workers; ``make faults N=200`` runs more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.run import Runner, Verdict
+from tests.faults.schedule import Fault, Schedule, make_schedule, quiet
+from tests.faults.stack import FaultStack
+from tests.faults.statements import make_plan
+from tests.faults.variants import VARIANTS, provoking
+
+pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
+
+WORKER = ("-m", "infra.cli", "worker")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultStack]:
+    with FaultStack(tmp_path_factory.mktemp("faults")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def runner(stack: FaultStack) -> Runner:
+    return Runner(stack)
+
+
+def test_a_seed_reproduces_its_schedule_and_its_statements() -> None:
+    assert make_schedule(7) == make_schedule(7)
+    assert str(make_schedule(7)) != str(make_schedule(8))
+    assert make_plan(7, 50, 1.0) == make_plan(7, 50, 1.0)
+
+
+SCHEDULES = {
+    "torn flushes": [
+        Fault(0.2, "rule", 0, deed="kill after", table="statements"),
+        Fault(0.2, "rule", 1, deed="kill after", table="skill_states"),
+        Fault(3.0, "rule", -1, deed="refuse after", table="attempts", times=2),
+    ],
+    "a zombie in the middle of a flush": [
+        Fault(0.5, "rule", 0, 5.0, deed="stop after", table="attempts"),
+        Fault(1.0, "rule", 1, 4.0, deed="late", table="student_days"),
+        Fault(2.0, "third worker", seconds=3.0, sigkill=True),
+    ],
+    "broker and store killed": [
+        Fault(1.0, "kill front", seconds=1.0),
+        Fault(2.0, "kill broker"),
+        Fault(3.0, "rule", -1, 4.0, deed="hang after", table="statements"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_statement_counts_once_whatever_happens(name: str, runner: Runner) -> None:
+    verdict = runner.run(Schedule(1_000_000 + list(SCHEDULES).index(name), SCHEDULES[name]))
+    assert verdict.holds, str(verdict)
+
+
+def test_what_was_right_has_stayed_right(runner: Runner) -> None:
+    late = runner.audit()
+    assert not late, "\n".join(map(str, late))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_broken_invariant_is_caught(variant: str, stack: FaultStack) -> None:
+    seed = 2_000_000 + 2 * list(VARIANTS).index(variant)
+    runner = Runner(stack, standstill=2.0)
+    stack.run_workers(("-m", "tests.faults.variants", variant))
+    try:
+        undisturbed = runner.run(quiet(seed))
+        assert undisturbed.holds, f"a variant has to work while nothing happens: {undisturbed}"
+        verdict: Verdict = runner.run(provoking(variant, seed + 1))
+    finally:
+        stack.run_workers(WORKER)
+    assert not verdict.holds, f"{variant} went unnoticed: {verdict.line()}"
