@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from ingest.xapi.timestamps import TimestampError, duration_milliseconds, format_microseconds, microseconds
 
-
 TEN_DAYS = 10 * 86_400_000_000
 
 
