@@ -10,10 +10,10 @@ import msgspec
 
 from streams.learner.elo import Step, sigmoid
 
-STUDENT = Step(0.6, 0.1)
+STUDENT = Step(0.3, 0.02)
 STUDENT_SKILL = Step(0.5, 0.1)
-ITEM = Step(1.0, 0.1)
-SKILL = Step(0.6, 0.05)
+ITEM = Step(0.7, 0.05)
+SKILL = Step(0.3, 0.02)
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
