@@ -2,82 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from infra.dev.front.process import Front
-from infra.dev.ports import any_free
 from infra.dev.replay.dataset import SkillMatrix, responses
 from infra.dev.replay.replay import Options, run
 from infra.dev.replay.verify import Figures, verify
-from infra.runtime import clickhouse, kafka, registry
-from infra.runtime.settings import (
-    ClickHouseSettings,
-    IngestSettings,
-    KafkaSettings,
-    Settings,
-    StreamsSettings,
-)
+from infra.runtime.settings import Settings
 from tests.fixtures.answers import write_many_answers
+from tests.fixtures.services import Services
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
-
-
-class Services:
-    """ingest and worker as processes; a worker that was killed can be started again."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str) -> None:
-        self._running[name] = subprocess.Popen(
-            [sys.executable, "-m", "infra.cli", name],
-            env={**os.environ, **self._settings.environment()},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def kill(self, name: str) -> None:
-        self._running[name].kill()
-        self._running[name].wait()
-
-    def stop(self) -> None:
-        for process in self._running.values():
-            process.terminate()
-        for process in self._running.values():
-            process.wait(30)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, kafka_settings: KafkaSettings, clickhouse_front: Front) -> Settings:
-    settings = Settings(
-        data_dir=tmp_path / "data",
-        kafka=kafka_settings.model_copy(update={"generation": 71, "session_timeout_seconds": 3.0}),
-        clickhouse=ClickHouseSettings(host="127.0.0.1", port=clickhouse_front.port, database="replayed"),
-        ingest=IngestSettings(port=any_free(), catalogue_refresh_seconds=0.5),
-        streams=StreamsSettings(port=any_free()),
-    )
-    settings.data_dir.mkdir()
-    kafka.create_topics(settings.kafka)
-    clickhouse.migrate(settings.clickhouse)
-    engine = registry.open_registry(settings.registry_url())
-    registry.migrate(engine)
-    engine.dispose()
-    return settings
-
-
-@pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
-    services = Services(settings)
-    yield services
-    services.stop()
 
 
 def figures(settings: Settings, folder: Path) -> Figures:
@@ -86,11 +24,12 @@ def figures(settings: Settings, folder: Path) -> Figures:
 
 
 def test_a_replay_through_a_killed_worker_and_again_ends_as_the_file_says(
-    settings: Settings, services: Services, tmp_path: Path
+    services_of: Callable[[int], Services], tmp_path: Path
 ):
+    services = services_of(71)
+    settings = services.settings
     told = write_many_answers(tmp_path, users=25, each=40)
-    services.start("ingest")
-    services.start("worker")
+    services.start("ingest", "worker")
 
     def lose_the_worker() -> None:
         services.kill("worker")

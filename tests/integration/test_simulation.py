@@ -118,7 +118,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was_and_leaves_no_gap(settings:
 
 
 def test_live_traffic_goes_on_until_a_signal(settings: Settings, fake_lrs: FakeLrs):
-    enough = threading.Event()
+    enough, ended = threading.Event(), threading.Event()
 
     def count() -> None:
         if len(fake_lrs.statements) > 40:
@@ -128,12 +128,15 @@ def test_live_traffic_goes_on_until_a_signal(settings: Settings, fake_lrs: FakeL
 
     def stop() -> None:
         enough.wait(60)
-        os.kill(os.getpid(), signal.SIGTERM)
+        if not ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
 
     stopper = threading.Thread(target=stop)
     stopper.start()
-    assert run(settings, options(fake_lrs, history_days=0, once=False, rate=60.0)) == 0
+    code = run(settings, options(fake_lrs, history_days=0, once=False, rate=60.0))
+    ended.set()
     stopper.join()
+    assert code == 0
     assert len(fake_lrs.statements) > 40
 
 
