@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from ingest.catalogue import Catalogue
 from ingest.credentials import Credential
+from ingest.identifiers import StatementIds
 from ingest.identity.resolver import Known, Request, Resolver
 from ingest.minutes import Minutes
 from ingest.progress import Progress
@@ -43,6 +43,7 @@ class Acceptance:
         self._clock = clock
         self._partitions = partitions
         self._home_page = authority_home_page
+        self._ids = StatementIds()
         self._authorities: dict[str, tuple[bytes, Request]] = {}
 
     async def accept(self, statements: list[Statement], by: Credential, version: str) -> list[str]:
@@ -120,7 +121,7 @@ class Acceptance:
         catalogue = self.catalogue
         verb = catalogue.verb(provider_id, statement["verb"]["id"])
         skills = catalogue.skills_of(provider_id, statement)
-        stamped = stamp(statement, str(uuid.uuid4()) if "id" not in statement else "", stamp_of_all)
+        stamped = stamp(statement, self._ids.new() if "id" not in statement else "", stamp_of_all)
         flags = ID_GENERATED * stamped.id_generated + TIMESTAMP_GENERATED * stamped.timestamp_generated
         for number, student_id in enumerate(students):
             assert student_id is not None, "the resolver gives each actor a student"

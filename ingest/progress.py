@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
 from infra.runtime.logging import get_logger
+from ingest.xapi.timestamps import format_microseconds
 
 log = get_logger(__name__)
 
@@ -69,10 +70,11 @@ class Progress:
         self._read = asyncio.Event()
         self._acknowledged: dict[str, dict[int, int]] = {}
         self.partitions: dict[int, PartitionProgress] = {}
+        self._text = format_microseconds(0).encode()
 
-    def consistent_through(self) -> int:
-        """µs, as of the last poll."""
-        return consistent_through(self.partitions, self._partitions, self._in_flight_us)
+    def consistent_through_text(self) -> bytes:
+        """Value of X-Experience-API-Consistent-Through, as of the last poll."""
+        return self._text
 
     def acknowledged(self, credential: str, offsets: Mapping[int, int]) -> None:
         """Remember what a credential was told is kept."""
@@ -106,6 +108,9 @@ class Progress:
             else:
                 assert isinstance(rows, dict)
                 self.partitions = rows
+                self._text = format_microseconds(
+                    consistent_through(rows, self._partitions, self._in_flight_us)
+                ).encode()
                 self._read.set()
                 self._read.clear()
             self._wake.clear()

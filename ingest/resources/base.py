@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import time
@@ -45,6 +46,12 @@ class Door:
         self.metrics = metrics
         self.clock = clock
         self.default_version = default_version
+        self._run = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    def new_id(self) -> str:
+        """Id of a request: of this run of the service, and its number."""
+        return f"{self._run}-{next(self._numbers):x}"
 
 
 class Resource:
@@ -71,7 +78,7 @@ class Resource:
         began = time.perf_counter()
         exchange = Exchange(scope, receive, send, "")
         sent = exchange.headers.get(b"x-request-id")
-        exchange.request_id = sent.decode() if sent is not None and _SANE_ID(sent) else secrets.token_hex(8)
+        exchange.request_id = sent.decode() if sent is not None and _SANE_ID(sent) else self._door.new_id()
         provider_id, spoken, rejected = "", self._door.default_version, 0
         try:
             handler = self._methods.get(exchange.method) or _not_allowed(self._methods)

@@ -17,7 +17,6 @@ from ingest.resources.statement_reads import StatementReads
 from ingest.xapi import terms
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
-from ingest.xapi.timestamps import format_microseconds
 from ingest.xapi.validation import batch
 from ingest.xapi.version import TWO
 
@@ -51,12 +50,7 @@ class Statements(Resource):
         return {"PUT": self._put, "POST": self._post, "GET": self._reads.get, "HEAD": self._reads.get}
 
     def extra_headers(self) -> Headers:
-        return [
-            (
-                b"x-experience-api-consistent-through",
-                format_microseconds(self._progress.consistent_through()).encode(),
-            )
-        ]
+        return [(b"x-experience-api-consistent-through", self._progress.consistent_through_text())]
 
     async def _put(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         wanted = exchange.parameters(_PUT).get("statementId")

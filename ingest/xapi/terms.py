@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20\x7f<>\"{}|\\^`]+").fullmatch
@@ -24,6 +25,8 @@ _LANGUAGE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 ).fullmatch
 
+_SHORT: Final = 200
+
 VOIDED: Final = "http://adlnet.gov/expapi/verbs/voided"
 """Verb IRI that makes a statement a voiding one (Data 2.3.2)."""
 
@@ -33,7 +36,9 @@ SIGNATURE: Final = "http://adlnet.gov/expapi/attachments/signature"
 
 def is_iri(value: object) -> bool:
     """Whether a string is an IRI with a scheme (Data 4.3; RFC 3987)."""
-    return isinstance(value, str) and _IRI(value) is not None
+    if not isinstance(value, str):
+        return False
+    return _is_short_iri(value) if len(value) <= _SHORT else _IRI(value) is not None
 
 
 def is_uuid(value: object) -> bool:
@@ -58,9 +63,22 @@ def is_sha2(value: object) -> bool:
 
 def is_language(value: object) -> bool:
     """Whether a string is a well-formed language tag (RFC 5646, 2.1)."""
-    return isinstance(value, str) and _LANGUAGE(value) is not None
+    if not isinstance(value, str):
+        return False
+    return _is_short_language(value) if len(value) <= _SHORT else _LANGUAGE(value) is not None
 
 
 def is_media_type(value: object) -> bool:
     """Whether a string is an Internet media type (RFC 2046)."""
     return isinstance(value, str) and _MEDIA_TYPE(value) is not None
+
+
+# The same few verbs, types, activities and languages come again and again; what is long is not kept.
+@lru_cache(maxsize=50_000)
+def _is_short_iri(value: str) -> bool:
+    return _IRI(value) is not None
+
+
+@lru_cache(maxsize=1000)
+def _is_short_language(value: str) -> bool:
+    return _LANGUAGE(value) is not None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _TIMESTAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:[.,](\d+))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?",
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:[.,](\d{1,40}))?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?",
     re.ASCII,
 ).fullmatch
 _DURATION = re.compile(
@@ -20,7 +21,6 @@ _FRACTION_BEFORE_ANOTHER = re.compile(r"[.,]\d+[A-Z]T?\d").search
 _MILLISECONDS = (7 * 86_400_000, 365 * 86_400_000, 30 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is applied by arithmetic
-_MICROSECOND = timedelta(microseconds=1)
 
 _DAY: Final = 86_400_000_000
 EARLIEST: Final = 2 * _DAY
@@ -32,6 +32,7 @@ class TimestampError(ValueError):
     """A string that is no timestamp, with the reason in words."""
 
 
+@lru_cache(maxsize=2048)  # read when it is validated, and again when it is stamped
 def microseconds(text: str, *, zone_required: bool = False) -> int:
     """µs since the epoch of a timestamp (Data 4.5; RFC 3339, 5.6); without a zone it is taken as UTC.
 
@@ -72,17 +73,24 @@ def in_utc(text: str) -> bool:
 
 def format_microseconds(value: int) -> str:
     """µs since the epoch as an RFC 3339 timestamp in UTC with six digits and Z."""
-    moment = _EPOCH + timedelta(microseconds=value)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    seconds, fraction = divmod(value, 1_000_000)
+    return f"{_second(seconds)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def is_duration(text: str) -> bool:
+    """Whether a string is a duration (Data 4.6; ISO 8601, 4.4.3.2); only its smallest component may have a fraction."""
+    return _DURATION(text) is not None and text[-1] != "T" and not _FRACTION_BEFORE_ANOTHER(text)
 
 
 def duration_milliseconds(text: str) -> float | None:
-    """Milliseconds of a duration (Data 4.6; ISO 8601, 4.4.3.2), a year as 365 days, a month as 30; None if it is none.
-
-    Only the smallest component may have a fraction.
-    """
+    """Milliseconds of a duration, a year taken as 365 days and a month as 30; None for what is none."""
     found = _DURATION(text)
-    if found is None or text.endswith("T") or _FRACTION_BEFORE_ANOTHER(text):
+    if found is None or not is_duration(text):
         return None
     return sum(
         float(part.replace(",", ".")) * size

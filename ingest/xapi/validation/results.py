@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ingest.xapi.faults import Faults, Rule
-from ingest.xapi.timestamps import duration_milliseconds
+from ingest.xapi.timestamps import is_duration
 from ingest.xapi.validation.values import boolean, extensions, is_number, object_, properties, string, wrong_type
 
 SCALED = Rule("score.scaled", "1.0.3 Data 2.4.5.1", "Send a decimal from -1 to 1.")
@@ -59,5 +59,5 @@ def duration(value: Any, path: str, faults: Faults) -> None:
     """An ISO 8601 duration (Data 4.6)."""
     if not isinstance(value, str):
         wrong_type(faults, path, value, "a duration")
-    elif duration_milliseconds(value) is None:
+    elif not is_duration(value):
         faults.add(DURATION, path, "is no ISO 8601 duration", value)
