@@ -1,4 +1,4 @@
-"""Which arrivals were seen before: memory first, the store where memory cannot tell (docs/decisions/0020)."""
+"""Which arrivals were seen before: memory first, the store where memory cannot tell (docs/decisions/0006)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _WARNINGS = Template(
     " toUInt16(evidence_from), toUInt16(evidence_to), providers, partition FROM warnings FINAL"
     " WHERE student_id IN ($students)"
 )
-_STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition ORDER BY student_id")
+_STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition")
 _SIZES = "SELECT school_id, count() FROM roster FINAL GROUP BY school_id"
 # A day's activity only grows, so that any of its rows may tell of it.
 _ACTIVE = (
