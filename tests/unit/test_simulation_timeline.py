@@ -16,7 +16,7 @@ from infra.dev.simulation.live import Live, share_of_rate
 from infra.dev.simulation.mishaps import invalid
 from infra.dev.simulation.people import identifier
 from infra.dev.simulation.school_calendar import day_of, first_day
-from infra.dev.simulation.timeline import Post, history, midnight_of, school_days
+from infra.dev.simulation.timeline import Post, Upcoming, history, midnight_of, school_days
 from infra.dev.simulation.traits import Trajectory
 from ingest.xapi.faults import Faults
 from ingest.xapi.timestamps import microseconds
@@ -76,6 +76,15 @@ def test_history_of_tomorrow_continues_that_of_today(district: District, posts: 
     whole = list(history(district, ZONE, after=(0, ""), until=tomorrow))
     assert whole[: len(posts)] == posts
     assert list(history(district, ZONE, after=posts[-1][:2], until=tomorrow)) == whole[len(posts) :]
+
+
+def test_posts_are_taken_as_their_time_comes(posts: list[Post]):
+    upcoming = Upcoming(iter(posts))
+    noon = posts[500].at
+    assert upcoming.before(noon, 300) == posts[:300]
+    assert upcoming.before(noon, 300) == posts[300:500]
+    assert upcoming.before(noon, 300) == []
+    assert upcoming.before(UNTIL, len(posts)) == posts[500:]
 
 
 def test_every_statement_keeps_the_rules_of_xapi(told: list[tuple[Post, dict[str, Any]]]):

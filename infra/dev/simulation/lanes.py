@@ -26,6 +26,7 @@ class Lane:
     _pending: list[Post] = field(default_factory=list)
     _again: list[Post] = field(default_factory=list)
     _refused: list[bytes] = field(default_factory=list)
+    _busy: bool = False
     _shown: int = 0
 
     async def post(self, posts: Sequence[Post]) -> None:
@@ -49,6 +50,11 @@ class Lane:
         else:
             self.report.rejected += 1
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was put in has been answered."""
+        return not (self._busy or self._pending)
+
     def put(self, posts: Iterable[Post]) -> None:
         """Have these posted by ``run``."""
         self._pending += posts
@@ -66,7 +72,9 @@ class Lane:
         while True:
             while self._pending:
                 chunk, self._pending = self._pending[: self.batch], self._pending[self.batch :]
+                self._busy = True
                 await self.post(chunk)
+                self._busy = False
             if self._again:
                 chunk, self._again = self._again, []
                 await self.post_again(chunk)

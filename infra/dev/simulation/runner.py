@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import date, datetime
-from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -24,10 +23,11 @@ from infra.dev.simulation.live import Live, share_of_rate
 from infra.dev.simulation.preparation import Options, OtherDistrictError, prepare
 from infra.dev.simulation.report import Bar, Report, say
 from infra.dev.simulation.state import Progress, State
-from infra.dev.simulation.timeline import Post, encode, history, school_days
+from infra.dev.simulation.timeline import Post, Upcoming, encode, history, school_days
 from infra.runtime.settings import Settings
 
 _TICK: Final = 0.25
+_FAR: Final = 10 * 365 * 24 * 3600 * SECOND
 _GRACE: Final = 3.0
 """Time for the requests under way after a signal to stop, s."""
 _SENT_TWICE: Final = 0.01
@@ -89,10 +89,13 @@ class _Run:
     async def _work(self, new_rows: bool) -> None:
         await self._until_known(new_rows)
         self._report.began = time.monotonic()
-        await self._history()
+        progress = self._state.progress()
+        far = _now() + _FAR
+        upcoming = Upcoming(history(self._district, self._zone, after=(progress.at, progress.statement_id), until=far))
+        await self._history(upcoming)
         say(f"history: {self._report}")
         if not self._options.once:
-            await self._live()
+            await self._live(upcoming)
 
     async def _until_known(self, new_rows: bool) -> None:
         """Wait until ingest knows the credentials, and has read the registry since the last new row."""
@@ -101,21 +104,21 @@ class _Run:
         for lane in self._lanes.values():
             await lane.connection.until_known(patience=self._options.patience)
 
-    async def _history(self) -> None:
-        progress = self._state.progress()
+    async def _history(self, upcoming: Upcoming) -> None:
         until = _now()
-        posts = history(self._district, self._zone, after=(progress.at, progress.statement_id), until=until)
         start = self._district.start
         total = school_days(start, self._date(until)) + 1
         with Bar("history", total, self._report) as bar:
-            while (window := list(islice(posts, self._options.window))) and not self._stop.is_set():
+            while (window := upcoming.before(until, self._options.window)) and not self._stop.is_set():
                 await self._post(window)
-                last = window[-1]
-                self._state.keep_progress(Progress(last.at, last.statement_id))
-                done = min(total, school_days(start, self._date(last.at)))
+                self._keep_progress(window[-1])
+                done = min(total, school_days(start, self._date(window[-1].at)))
                 bar.show(done, f"school day {done + 1} of {total}")
             if not self._stop.is_set():
                 bar.show(total)
+
+    def _keep_progress(self, last: Post) -> None:
+        self._state.keep_progress(Progress(last.at, last.statement_id))
 
     async def _post(self, window: list[Post]) -> None:
         """All providers at once, each in order; none goes on in time before the others."""
@@ -133,12 +136,14 @@ class _Run:
             statement = mishaps.invalid(rng, student, provider, uuid4_of(rng), window[-1].at)
             await self._lanes[provider.provider_id].post_refused(encode(statement))
 
-    async def _live(self) -> None:
+    async def _live(self, upcoming: Upcoming) -> None:
+        """Live traffic at the chosen rate, on top of what the district's own days bring as they come."""
         start = _now()
         live = Live(self._district, start=start, day=school_days(self._district.start, self._date(start)))
         rng = chance(self._district.seed, "live mishaps", start)
         senders = [asyncio.create_task(lane.run(_TICK)) for lane in self._lanes.values()]
         owed, ticks = 0.0, 0
+        last: Post | None = None
         try:
             while not self._stop.is_set():
                 now = _now()
@@ -146,6 +151,12 @@ class _Run:
                 owed += self._options.rate * _TICK * share_of_rate(local.hour + local.minute / 60)
                 posts = live.tick(now, int(owed))
                 owed -= int(owed)
+                if last and all(lane.idle for lane in self._lanes.values()):
+                    self._keep_progress(last)
+                    last = None
+                if came := upcoming.before(now, self._options.window):
+                    posts += came
+                    last = came[-1]
                 for provider in PROVIDERS:
                     own = [post for post in posts if post.provider is provider]
                     lane = self._lanes[provider.provider_id]

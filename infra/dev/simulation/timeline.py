@@ -60,6 +60,22 @@ def history(district: District, zone: ZoneInfo, *, after: tuple[int, str], until
         day += timedelta(days=1)
 
 
+class Upcoming:
+    """Takes posts off an ordered stream as their time comes."""
+
+    def __init__(self, posts: Iterator[Post]) -> None:
+        self._posts = posts
+        self._next = next(posts, None)
+
+    def before(self, now: int, most: int) -> list[Post]:
+        """The next posts whose time is before ``now`` (µs since the epoch), ``most`` of them at most."""
+        taken: list[Post] = []
+        while self._next is not None and self._next.at < now and len(taken) < most:
+            taken.append(self._next)
+            self._next = next(self._posts, None)
+        return taken
+
+
 def school_days(start: date, end: date) -> int:
     """School days from ``start``, included, to ``end``, excluded."""
     return sum(day_of(start + timedelta(days=n)).in_session for n in range((end - start).days))
