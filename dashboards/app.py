@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -14,7 +15,15 @@ from dashboards.screens import district, operations, provider, queue, sign_in, s
 from dashboards.session import Context, services, signed_in
 
 _ICON = Path(__file__).with_name("icon.svg")
-_FIRST = {
+# By address: what draws it, its title and icon.
+_PAGES: Final[dict[str, tuple[Callable[[Context], None], str, str]]] = {
+    "queue": (queue.page, "Queue", "checklist"),
+    "district": (district.page, "District", "account_balance"),
+    "provider": (provider.page, "Providers", "extension"),
+    "operations": (operations.page, "Operations", "monitoring"),
+    "student": (student.page, "Student", "person"),
+}
+_FIRST: Final = {
     Role.COUNSELOR: "queue",
     Role.TEACHER: "queue",
     Role.LEADER: "district",
@@ -30,14 +39,18 @@ def main() -> None:
     shared = services()
     member = signed_in(shared)
     if member is None:
-        st.navigation(
-            [st.Page(partial(sign_in.page, shared), title="Sign in", url_path="sign-in")], position="hidden"
-        ).run()
+        # The addresses are there before sign-in, so that a link to a page leads to it after.
+        entry = partial(sign_in.page, shared)
+        first = st.Page(entry, title="Sign in", url_path="sign-in", default=True)
+        rest = [st.Page(entry, title="Sign in", url_path=name) for name in _PAGES]
+        st.navigation([first, *rest], position="hidden").run()
         return
     pages: dict[str, Any] = {}
     context = Context(shared, member, pages)
-    pages |= {name: _page(name, context) for name in allowed(member.viewer)}
-    chosen = st.navigation(list(pages.values()), position="top")
+    open_to = allowed(member.viewer)
+    pages |= {name: _page(name, context) for name in open_to}
+    closed = [_closed(name, context) for name in _PAGES if name not in open_to]
+    chosen = st.navigation([*pages.values(), *closed], position="top")
     if chosen.url_path != "student":
         student.close()
     chosen.run()
@@ -62,13 +75,7 @@ def opens(viewer: Viewer) -> str:
 
 
 def _page(name: str, context: Context) -> Any:
-    draw, title, icon = {
-        "queue": (queue.page, "Queue", "checklist"),
-        "student": (student.page, "Student", "person"),
-        "district": (district.page, "District", "account_balance"),
-        "provider": (provider.page, "Providers", "extension"),
-        "operations": (operations.page, "Operations", "monitoring"),
-    }[name]
+    draw, title, icon = _PAGES[name]
     return st.Page(
         partial(draw, context),
         title=title,
@@ -77,6 +84,16 @@ def _page(name: str, context: Context) -> Any:
         default=name == opens(context.viewer),
         visibility="hidden" if name == "student" else "visible",
     )
+
+
+def _closed(name: str, context: Context) -> Any:
+    """A page that the viewer's role does not have: its address says so."""
+
+    def draw() -> None:
+        ui.header(context, _PAGES[name][1], "This page is not open to this account.", "no access")
+        ui.not_allowed(f"The role {context.viewer.role} does not have it.")
+
+    return st.Page(draw, title=_PAGES[name][1], url_path=name, visibility="hidden")
 
 
 if __name__ == "__main__":

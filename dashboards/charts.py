@@ -198,12 +198,12 @@ def partitions(rows: Sequence[Row], palette: Palette) -> Any:
         alt.Chart(frame)
         .mark_bar(color=palette.accent)
         .encode(
-            alt.X("partition:O", axis=alt.Axis(title="partition", labelAngle=0, grid=False, labelOverlap=True)),
+            alt.X("partition:O", axis=alt.Axis(title=None, labelAngle=0, grid=False, labelOverlap=True)),
             alt.Y(
                 "lag:Q",
                 axis=alt.Axis(
-                    title="records waiting", titleAngle=0, titleAlign="left", titleY=-6, titleX=0, tickMinStep=1,
-                    tickCount=4,
+                    title="records waiting, by number of the partition", titleAngle=0, titleAlign="left", titleY=-6,
+                    titleX=0, tickMinStep=1, tickCount=3,
                 ),
                 scale=alt.Scale(domainMin=0, domainMax=max(5, int(frame["lag"].max()))),
             ),

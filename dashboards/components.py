@@ -80,7 +80,11 @@ def header(context: Context, title: str, question: str, scope: str) -> None:
     left, right = st.columns([6, 1.15], vertical_alignment="bottom")
     with left:
         _live_header(context, title, question, scope)
-    with right, st.popover(context.member.name, icon=":material/account_circle:", type="tertiary", width="stretch"):
+    with (
+        right,
+        st.container(key="rt-member"),
+        st.popover(context.member.name, icon=":material/account_circle:", type="tertiary", width="stretch"),
+    ):
         demo = context.settings.dashboards.demo_sign_in
         st.markdown(f"**{context.member.name}**, {context.viewer.role}")
         st.caption("Demo sign-in: anyone can choose." if demo else context.member.email)
@@ -209,7 +213,7 @@ def not_allowed(reason: str) -> None:
     """The page that a forged or outdated link ends at."""
     st.html(
         f'<div class="rt-state">{icon("lock")}<b>You cannot open this page</b>{text(reason)} '
-        f"The attempt was recorded. Ask the office that manages accounts if you need access.</div>"
+        f"Ask the office that manages accounts if you need it.</div>"
     )
 
 

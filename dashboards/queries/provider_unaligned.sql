@@ -13,4 +13,4 @@ WHERE provider_id = {provider:String}
   AND empty(skills)
 GROUP BY activity
 ORDER BY statements DESC, activity
-LIMIT 50
+LIMIT 20

@@ -5,7 +5,7 @@ FROM
 (
     SELECT student_id, day, activity
     FROM student_days FINAL
-    WHERE has({students:Array(String)}, toString(student_id))
+    WHERE student_id IN (SELECT toUUID(arrayJoin({students:Array(String)})))
       AND student_id IN (SELECT student_id FROM allowed)
       AND day >= {since:Date}
     ORDER BY student_id, day

@@ -47,7 +47,7 @@ def _body(context: Context) -> None:
     _tiles(context, flushes, dead, balances, lag)
     left, right = st.columns(2, gap="medium")
     with left:
-        ui.section("Waiting, by partition", source)
+        ui.section("Waiting", source)
         ui.chart(charts.partitions(lag, context.palette), says="Records waiting in each partition", key="ops-lag")
     with right:
         ui.section("From acceptance to visible", "statements, the last 60 minutes")
@@ -74,7 +74,7 @@ def _lag(context: Context, progress: list[Row]) -> tuple[list[Row], str]:
     """Lag as Kafka tells it; as the workers last saw it where Kafka does not answer."""
     told = context.services.lag.read()
     if told is not None:
-        return [{"partition": row.partition, "lag": row.lag} for row in told], "records, as Kafka tells it"
+        return [{"partition": row.partition, "lag": row.lag} for row in told], "as Kafka tells it"
     seen = {row["partition"]: max(0, row["end_offset"] - row["offset"]) for row in progress}
     every = range(context.settings.kafka.partitions)
     rows = [{"partition": number, "lag": seen.get(number, 0)} for number in every]

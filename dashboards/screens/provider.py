@@ -187,7 +187,7 @@ def _mapping(context: Context, provider: str, coverage: Row, since: datetime) ->
     known = coverage["verb_known"] / coverage["statements"] if coverage["statements"] else None
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
-        ui.section("Activities that tell an outcome and have no skill", "7 days")
+        ui.section("Activities that tell an outcome and have no skill", "7 days; the 20 most frequent")
         if activities:
             ui.table(
                 {"name": "Activity", "statements": "#Statements", "last": "Last seen"},

@@ -32,7 +32,7 @@ def page(context: Context) -> None:
         name = people.student_names(context.registry, context.viewer, [student_id]).get(student_id, "Student")
     except NotAllowedError as refused:
         ui.header(context, "Student", "This record is not open to this account.", "no access")
-        ui.not_allowed(refused.decision.reason)
+        ui.not_allowed(f"{refused.decision.reason} The attempt was recorded.")
         return
     except ui.UNAVAILABLE as error:
         ui.header(context, "Student", "What changed for this student, and what does it rest on?", "unknown")

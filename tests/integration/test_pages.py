@@ -332,7 +332,8 @@ def parameters_of(name: str, populated) -> dict[str, Any]:
     values = {
         "since": since.date() if "{since:Date}" in query.sql else since,
         "until": NOW, "today": NOW.date(), "most": 100, "step_s": 60, "provider": "provider-practice",
-        "enough_days": 10, "student": district.of_school("sch-2")[0], "students": [row["student_id"] for row in district.students],
+        "enough_days": 10, "student": district.of_school("sch-2")[0],
+        "students": [row["student_id"] for row in district.students],
     }  # fmt: skip
     return {key: value for key, value in values.items() if key in query.parameters}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.suppression import FLOOR, Shown, cell, column, hidden_groups, suppress
+from dashboards.suppression import FLOOR, Cell, Shown, cell, column, hidden_groups, suppress
 
 THRESHOLD = 10
 
@@ -61,8 +61,8 @@ def test_rows_keep_what_is_no_count_and_lose_the_size_of_hidden_groups():
     [a, b, c] = suppress(rows, group="school", size="n", counts=["warned"], threshold=THRESHOLD)
     assert (a["n"], b["n"], c["n"]) == (60, None, None)
     assert [row["label"] for row in (a, b, c)] == ["A", "B", "C"]
-    assert c["warned"].shown is Shown.SMALL
-    assert b["warned"].shown is Shown.HELD_BACK
+    assert c["warned"] == Cell(Shown.SMALL, None, None)
+    assert b["warned"] == Cell(Shown.HELD_BACK, None, None)
 
 
 groups = st.dictionaries(
