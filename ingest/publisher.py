@@ -39,11 +39,13 @@ Acknowledged = dict[int, int]
 
 @dataclass(slots=True)
 class _Job:
-    """One request: its items by partition, their number and size in bytes, and when (loop time) it is answered 503."""
+    """One request: its items by partition, their number and size in bytes, the minute in which they are stored, and when
+    (loop time) it is answered 503."""
 
     items: dict[int, list[Item]]
     count: int
     size: int
+    minute: int
     deadline: float
     done: asyncio.Future[Acknowledged]
 
@@ -110,7 +112,8 @@ class Publisher:
                     raise ApiError(413, f"statement {item.statement_id} is too large: {length} bytes")
                 size += length
         loop = asyncio.get_running_loop()
-        job = _Job(items, count, size, loop.time() + self._timeout, loop.create_future())
+        minute = next(iter(items.values()))[0].stored // 60_000_000
+        job = _Job(items, count, size, minute, loop.time() + self._timeout, loop.create_future())
         single = len(items) == 1 and (size <= MAX_ENVELOPE_BYTES or count == 1) and count <= MAX_ENVELOPE_ITEMS
         self._pending += count
         try:
@@ -228,11 +231,14 @@ class Publisher:
 
 
 def _take(waiting: deque[_Job], most_items: int, most_bytes: int) -> list[_Job]:
-    """The next requests that fit together; at least one."""
+    """The next requests that fit together; at least one. An envelope holds one minute of storing: it is counted by it."""
     first = waiting.popleft()
     taken, count, size = [first], first.count, first.size
-    while waiting and count + waiting[0].count <= most_items and size + waiting[0].size <= most_bytes:
-        job = waiting.popleft()
+    while waiting and waiting[0].minute == first.minute:
+        job = waiting[0]
+        if count + job.count > most_items or size + job.size > most_bytes:
+            break
+        waiting.popleft()
         taken.append(job)
         count += job.count
         size += job.size
