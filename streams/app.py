@@ -42,7 +42,7 @@ log = get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0
-DRAIN_SECONDS = 8.0
+DRAIN_SECONDS = 5.0
 REMEMBERED_STATEMENTS = 400_000
 """Statement ids kept in memory over all partitions, at about 200 bytes each; twice as many at most."""
 
@@ -96,7 +96,7 @@ async def wait_for_topics(settings: KafkaSettings, told: asyncio.Event) -> bool:
 
 
 def _topics(settings: KafkaSettings) -> set[str]:
-    consumer = KafkaConsumer(**connection(settings))
+    consumer = KafkaConsumer(enable_auto_commit=False, **connection(settings))
     try:
         return set(consumer.topics())
     finally:
@@ -114,6 +114,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = threading.Event()
+        self._sinks: list[Sink] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._started: list[Callable[[], Awaitable[None]]] = []
 
@@ -133,6 +134,7 @@ class Worker:
         self._started.append(producer.stop)
 
         engine = open_registry(settings.registry_url())
+        self._started.append(lambda: asyncio.to_thread(engine.dispose))
         calibration = await asyncio.to_thread(active_calibration, engine)
         log.info("calibration", version=calibration.version)
         topic = statements_topic(settings.kafka)
@@ -204,10 +206,14 @@ class Worker:
                 log.warning("a part did not stop in time")
         if hasattr(self, "pipeline"):
             await asyncio.to_thread(self.pipeline.close)
+        for sink in self._sinks:
+            await asyncio.to_thread(sink.close)
         log.info("stopped")
 
     def _sink(self) -> Sink:
-        return Sink(lambda: open_clickhouse(self._settings.clickhouse), self._stop)
+        sink = Sink(lambda: open_clickhouse(self._settings.clickhouse), self._stop)
+        self._sinks.append(sink)
+        return sink
 
     async def _statements(self, messages: Sequence[Any]) -> None:
         await self.pipeline.handle([to_record(message) for message in messages])

@@ -38,7 +38,7 @@ _AS_STRINGS: Final = {"UUID": "string"}
 
 
 class StoppedError(Exception):
-    """The worker is to stop, and what it was about is left undone: nothing was acknowledged."""
+    """The worker is to stop: what it was about is left undone, and nothing of it was acknowledged."""
 
 
 class Refused(NamedTuple):
@@ -104,6 +104,8 @@ class Sink:
     def _patiently(self, what: str, action: Callable[[Client], T]) -> T:
         pause = FIRST_PAUSE_SECONDS
         while True:
+            if self._stop.is_set():
+                raise StoppedError
             try:
                 if self._client is None:
                     self._client = self._connect()

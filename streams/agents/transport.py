@@ -8,6 +8,7 @@ here: the worker commits offsets itself, and learns from the fetcher's own threa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from faust.types import TP
 from infra.runtime.logging import get_logger
 
 log = get_logger(__name__)
+faust_log = logging.getLogger("faust.transport.drivers.aiokafka")
+"""What Faust's own classes tell stays under its name, though a subclass tells it."""
 
 
 class ReadUntil(NamedTuple):
@@ -38,6 +41,8 @@ class ReadUntil(NamedTuple):
 
 class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that owns the aiokafka consumer."""
+
+    logger = faust_log
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,6 +92,8 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
 class ReadCommittedConsumer(Consumer):  # type: ignore[misc]
     """Faust's consumer over such a thread."""
+
+    logger = faust_log
 
     def _new_consumer_thread(self) -> ReadCommittedThread:
         return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
