@@ -49,7 +49,7 @@ class Store:
     Args:
         settings: the whole tree.
         registry: where the roster stands that decides about a student.
-        remember_s: seconds for which an answer is good.
+        remember_s: seconds for which an answer is good, where its query does not say more; 0: always ask.
         now: the clock of the audit rows.
     """
 
@@ -90,7 +90,8 @@ class Store:
         with self._lock:
             if len(self._answers) >= _REMEMBERED:
                 self._answers.clear()
-            self._answers[key] = (time.monotonic() + self._remember_s, rows)
+            good_for = max(self._remember_s, query.good_for_s) if self._remember_s else 0.0
+            self._answers[key] = (time.monotonic() + good_for, rows)
         return rows
 
     def open_student(self, viewer: Viewer, student_id: str, page: str) -> tuple[StudentFacts, Decision]:

@@ -1,7 +1,8 @@
 """The questions that pages ask, one .sql file each.
 
 A file is plain SQL for ClickHouse with server-side parameters, ``{name:Type}``, under a header of comments: the
-question in words, ``scope:`` (who may ask, see Scope), and for tables of groups ``suppress:``.
+question in words, ``scope:`` (who may ask, see Scope), for tables of groups ``suppress:``, and for what is costly
+``good for:``, the seconds for which an answer may be given again.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Query:
     scope: Scope
     sql: str
     suppress: Suppression | None = None
+    good_for_s: float = 0.0
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -93,4 +95,4 @@ def _parse(name: str, text: str, narrowing: str) -> Query:
     if "suppress" in fields:
         parts = dict(part.split("=", 1) for part in fields["suppress"].split())
         suppress = Suppression(parts["group"], parts["size"], tuple(parts["counts"].split(",")))
-    return Query(name, header[0], scope, body, suppress)
+    return Query(name, header[0], scope, body, suppress, float(fields.get("good for", 0)))

@@ -1,5 +1,6 @@
 -- How much of what a provider sent is understood: verbs mapped, outcomes aligned to a skill?
 -- scope: providers
+-- good for: 30
 SELECT count()                                                                    AS statements,
        countIf(verb != 'other')                                                   AS verb_known,
        countIf(verb IN ('answered', 'scored', 'passed', 'failed'))                AS outcomes,

@@ -1,5 +1,6 @@
 -- Which activities of a provider tell an outcome and have no skill?
 -- scope: providers
+-- good for: 30
 SELECT activity,
        any(JSONExtractString(statement, 'object', 'definition', 'name', 'en-US')) AS name,
        count()                AS statements,

@@ -1,5 +1,6 @@
 -- Which verbs of a provider have no meaning to the platform yet?
 -- scope: providers
+-- good for: 30
 SELECT verb_iri, count() AS statements, max(stored) AS last_at
 FROM statements
 WHERE provider_id = {provider:String}

@@ -1,5 +1,6 @@
 -- Is everything that was accepted accounted for, per provider and hour?
 -- scope: operations
+-- good for: 15
 SELECT provider_id,
        hour,
        sum(accepted_count)  AS accepted,
@@ -15,8 +16,8 @@ FROM
     GROUP BY provider_id, hour
     UNION ALL
     SELECT toString(provider_id) AS provider_id, toStartOfHour(toDateTime(stored, 'UTC')) AS hour,
-           0, count(), 0, 0
-    FROM statements FINAL
+           0, uniqExact(student_id, timestamp, statement_id), 0, 0
+    FROM statements
     WHERE stored >= {since:DateTime('UTC')}
     GROUP BY provider_id, hour
     UNION ALL
