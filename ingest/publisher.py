@@ -39,8 +39,11 @@ Acknowledged = dict[int, int]
 
 @dataclass(slots=True)
 class _Job:
-    """One request: its items by partition, their number and size in bytes, the minute in which they are stored, and when
-    (loop time) it is answered 503."""
+    """One request.
+
+    Its items by partition, their number and size in bytes, the minute in which they are stored (since the epoch), and
+    when (loop time) it is answered 503.
+    """
 
     items: dict[int, list[Item]]
     count: int
@@ -231,7 +234,7 @@ class Publisher:
 
 
 def _take(waiting: deque[_Job], most_items: int, most_bytes: int) -> list[_Job]:
-    """The next requests that fit together; at least one. An envelope holds one minute of storing: it is counted by it."""
+    """The next requests that fit together, at least one. All of one minute of storing: envelopes are counted by it."""
     first = waiting.popleft()
     taken, count, size = [first], first.count, first.size
     while waiting and waiting[0].minute == first.minute:

@@ -123,9 +123,8 @@ class Pipeline:
         await self.in_core(partial(self._tell, partitions))
 
     def close(self) -> None:
-        """Stop the thread and the client."""
+        """Stop the thread, after what runs in it."""
         self._thread.shutdown(wait=True)
-        self._sink.close()
 
     def _work(
         self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]
@@ -153,7 +152,7 @@ class Pipeline:
                 if part.statements
             ],
         )
-        self._processor.students.trim()
+        self._processor.trim()
         return batch, refused
 
     def _insert(self, columns: tables.Columns, rows: Sequence[Row]) -> list[Refused]:

@@ -6,8 +6,8 @@ nor on how often a part of it is read again.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from schemas.events import DeadLetter, Envelope, Item
 from streams.dedupe import PartitionMemory, Verdict, judge, unknown
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, extend, fold
+from streams.ledger import LATEST_STORED_US, MINUTE_US, Entry, Ledger, told_counts
 from streams.rows import tables
 from streams.rows.arrival import NO_UUID, Arrival, Fault, attempt_row, credit_row, read, statement_row
 from streams.rows.days import LocalDays
@@ -25,9 +26,6 @@ from streams.rows.engagement import DayCount
 from streams.rows.tables import Columns, Row
 from streams.state import Student, StudentCache
 from streams.store import Store
-
-COUNTS_HEADER = "counts"
-"""Record header with the number of statements of each provider, as JSON: readable when the envelope is not."""
 
 REPEATED = Fault("duplicate", "the same statement was stored before")
 CONFLICTING = Fault("conflict", "another statement was stored under this id before")
@@ -66,6 +64,7 @@ class Batch:
     dead: list[DeadLetter] = field(default_factory=list)
     parts: dict[int, PartitionPart] = field(default_factory=lambda: defaultdict(PartitionPart))
     students: set[str] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
     duplicates: int = 0
     refolds: int = 0
 
@@ -98,6 +97,7 @@ class Processor:
         self._calibration = options.calibration
         self._days = LocalDays(options.timezone)
         self._memories: dict[int, PartitionMemory] = {}
+        self._ledger = Ledger(options.generation)
         self.students = StudentCache(options.cached_students)
 
     def drop(self, partitions: Iterable[int]) -> None:
@@ -105,13 +105,20 @@ class Processor:
         gone = set(partitions)
         for partition in gone:
             self._memories.pop(partition, None)
+        self._ledger.drop(gone)
         self.students.drop(gone)
+
+    def trim(self) -> None:
+        """Between batches, when all is written: forget what has not been met for long."""
+        self._ledger.trim()
+        self.students.trim()
 
     def put_aside(self, record: Record, fault: Fault) -> Batch:
         """The batch of a record that cannot be processed: a dead letter, counted by its header."""
         batch = Batch()
         batch.parts[record.partition].last_offset = record.offset
         self._bury_envelope(batch, record, fault)
+        batch.rows[tables.LEDGER] += self._ledger.rows(batch.entries, self._store)
         return batch
 
     def process(self, records: Iterable[Record]) -> Batch:
@@ -120,6 +127,7 @@ class Processor:
         for memory in self._memories.values():
             memory.settle()
         arrivals = self._read(records, batch)
+        batch.rows[tables.LEDGER] += self._ledger.rows(batch.entries, self._store)
         stored = self._store.positions(found) if (found := unknown(arrivals, self._memories)) else {}
         fresh = []
         for arrival in arrivals:
@@ -152,6 +160,9 @@ class Processor:
             except CodecError as error:
                 self._bury_envelope(batch, record, Fault("undecodable", str(error)))
                 continue
+            if envelope.items:
+                told = told_counts(record.headers) or Counter(i.provider_id for i in envelope.items if i.primary)
+                self._enter(batch, record, envelope.items[0].stored, told)
             memory = self._memories.get(partition)
             if memory is None:
                 memory = self._memories[partition] = PartitionMemory(self._options.remembered_statements)
@@ -208,11 +219,17 @@ class Processor:
                 at=at,
             )
         )
-        for provider, count in (_counts(record.headers) or {"": 0}).items():
+        told, stored = told_counts(record.headers) or {"": 0}, record.timestamp_us or at
+        self._enter(batch, record, stored, told)
+        for provider, count in told.items():
             batch.parts[record.partition].statements += count
             place = (options.generation, record.partition, record.offset, -1, provider, NO_UUID)
-            stored = record.timestamp_us or at
             batch.rows[tables.OUTCOMES].append((*place, stored, count, "dead", fault.reason, fault.message, at))
+
+    def _enter(self, batch: Batch, record: Record, stored: int, told: Mapping[str, int]) -> None:
+        """Count a record for the ledger; the door puts statements of one minute into an envelope."""
+        minute = (stored if 0 <= stored < LATEST_STORED_US else self._options.clock()) // MINUTE_US
+        batch.entries += [Entry((record.partition, minute, p), record.offset, count) for p, count in told.items()]
 
     def _outcome(self, batch: Batch, place: tuple[int, int, int], item: Item, outcome: str, fault: Fault) -> None:
         at = self._options.clock()
@@ -329,13 +346,3 @@ class Processor:
         batch.rows[tables.STUDENT_STATES].append(
             (student_id, learner.rating, learner.attempts, timestamp, statement_id, *end)
         )
-
-
-def _counts(headers: Sequence[tuple[str, bytes]]) -> dict[str, int]:
-    for name, value in headers:
-        if name == COUNTS_HEADER:
-            try:
-                return msgspec.json.decode(value, type=dict[str, int])
-            except msgspec.DecodeError:
-                return {}
-    return {}

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from schemas.events import MEMBER_CREDIT, TIMESTAMP_GENERATED
 from streams.dedupe import Key, Seen
 from streams.learner.fold import Attempt, LearnerState, SkillState
+from streams.ledger import LedgerStore, Place, Tally
 from streams.rows.arrival import Arrival
 from streams.rows.days import as_date
 from streams.rows.engagement import DayCount
@@ -39,6 +40,10 @@ _ATTEMPTS = Template(
     "SELECT student_id, generation, offset, toUnixTimestamp64Micro(timestamp), statement_id, item, skills, outcome"
     " FROM attempts WHERE student_id IN ($students)"
 )
+_TALLIES = Template(
+    "SELECT partition, intDiv(toUnixTimestamp(minute), 60), provider_id, statements, watermark FROM ledger FINAL"
+    " WHERE generation = $generation AND (partition, minute) IN ($places)"
+)
 
 
 class StoredLearner:
@@ -53,7 +58,7 @@ class StoredLearner:
         self.torn = False
 
 
-class Store(Protocol):
+class Store(LedgerStore, Protocol):
     """Reads of a worker. Offsets of an earlier generation count as -1."""
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
@@ -155,6 +160,17 @@ class ClickHouseStore:
             ):
                 if self._own(generation, offset) <= until[student]:
                     found[student].append(Attempt(timestamp, statement_id, item, list(skills), outcome))
+        return found
+
+    def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
+        """The rows with the highest watermark of each key."""
+        found: dict[Place, Tally] = {}
+        for part in _parts(sorted({(partition, minute) for partition, minute, _ in places})):
+            listed = ",".join(f"({partition},toDateTime({minute * 60},'UTC'))" for partition, minute in part)
+            for partition, minute, provider_id, *values in self._rows(
+                _TALLIES.substitute(generation=self._generation, places=listed)
+            ):
+                found[partition, minute, provider_id] = Tally(*values)
         return found
 
     def _own(self, generation: int, offset: int) -> int:

@@ -14,6 +14,19 @@ ENGINE = ReplacingMergeTree(offset)
 ORDER BY (provider_id, minute, instance)
 COMMENT 'What ingest answered, counted at the door, apart from what was stored.';
 
+CREATE TABLE IF NOT EXISTS ledger
+(
+    generation  UInt32 COMMENT 'generation of the statements topic',
+    partition   UInt16 COMMENT 'partition',
+    minute      DateTime('UTC') COMMENT 'start of the minute of stored' CODEC(Delta, ZSTD(1)),
+    provider_id LowCardinality(String) COMMENT 'provider',
+    statements  UInt64 COMMENT 'statements that the door has put into the log, by the header of each record',
+    watermark   Int64 COMMENT 'offset of the last record counted'
+)
+ENGINE = ReplacingMergeTree(watermark)
+ORDER BY (generation, partition, minute, provider_id)
+COMMENT 'What the log holds, as counted at the door and carried beside each envelope: exact whatever was killed, and apart from what was decoded.';
+
 CREATE TABLE IF NOT EXISTS rejections
 (
     provider_id LowCardinality(String) COMMENT 'provider; empty for a request without a known credential',

@@ -21,6 +21,7 @@ def _columns(table: str, names: str) -> Columns:
     return Columns(table, tuple(names.split()))
 
 
+LEDGER: Final = _columns("ledger", "generation partition minute provider_id statements watermark")
 STATEMENTS: Final = _columns(
     "statements",
     "student_id timestamp statement_id stored provider_id verb verb_iri activity actor registration skills digest"
@@ -69,10 +70,11 @@ REJECTIONS: Final = _columns(
 ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
 
 OF_STATEMENTS: Final = (
-    STATEMENTS, GROUP_CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
+    LEDGER, STATEMENTS, GROUP_CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
 )  # fmt: skip
-"""What one batch of envelopes writes, in the order of writing: what a state is folded from stands before it,
-and the row of a student after those of its skills, which is how a torn flush is told."""
+"""What one batch of envelopes writes, in the order of writing: what the log holds before what became of it, what a
+state is folded from before the state, and the row of a student after those of its skills, which is how a torn flush
+is told."""
 ALL: Final = (
     *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, ROSTER,
 )  # fmt: skip
