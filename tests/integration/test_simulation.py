@@ -16,7 +16,7 @@ from infra.dev.simulation.preparation import Options, OtherDistrictError, prepar
 from infra.dev.simulation.runner import run
 from infra.dev.simulation.state import Progress, State
 from infra.runtime.registry import migrate, open_registry
-from infra.runtime.settings import IngestSettings, Settings
+from infra.runtime.settings import IngestSettings, RegistrySettings, Settings
 from schemas.registry import tables
 from tests.fixtures.fake_lrs import FakeLrs
 
@@ -66,6 +66,18 @@ def test_a_data_directory_of_another_district_is_told_apart(settings: Settings):
     prepare(settings, Options(size=30))
     with pytest.raises(OtherDistrictError, match="students = 30, not 31"):
         prepare(settings, Options(size=31))
+
+
+def test_a_registry_of_another_district_is_left_alone(settings: Settings, registry: Engine, tmp_path: Path):
+    prepare(settings, Options(size=30))
+    elsewhere = settings.model_copy(
+        update={"data_dir": tmp_path / "elsewhere", "registry": RegistrySettings(url=settings.registry_url())}
+    )
+    with pytest.raises(OtherDistrictError, match="another sample district"):
+        prepare(elsewhere, Options(size=30, seed=1))
+    with registry.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.students)) == 30
+    assert State(elsewhere.data_dir).plan() is None
 
 
 def test_the_hidden_truth_is_kept_without_names(settings: Settings):

@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import IntegrityError
+
 from infra.dev.accounts import Account, account
 from infra.dev.simulation.content import PROVIDERS
 from infra.dev.simulation.district import District, build
@@ -74,7 +76,6 @@ def prepare(settings: Settings, options: Options) -> tuple[District, dict[str, A
             start=first_day(today, days),
             term_days=max(days, 20),
         )
-        state.keep_plan(plan)
     for name, asked, held in (("students", options.size, plan.size), ("seed", options.seed, plan.seed)):
         if asked not in (None, held):
             raise OtherDistrictError(
@@ -82,13 +83,19 @@ def prepare(settings: Settings, options: Options) -> tuple[District, dict[str, A
                 "leave the option out, or take another data directory"
             )
     district = build(plan.seed, size=plan.size, start=plan.start, term_days=plan.term_days, schools=plan.schools)
-    state.keep_truth(list(_truth(district)))
     engine = open_registry(settings.registry_url())
     try:
         accounts = {p.provider_id: account(engine, settings.data_dir, p.provider_id, p.name) for p in PROVIDERS}
         new = seed(engine, district, until=today + _CALENDAR_AHEAD, now=time.time_ns() // 1000)
+    except IntegrityError:
+        raise OtherDistrictError(
+            "the registry holds people of another sample district: take a registry of its own, "
+            "or the data directory that it was begun with"
+        ) from None
     finally:
         engine.dispose()
+    state.keep_plan(plan)
+    state.keep_truth(list(_truth(district)))
     return district, accounts, new
 
 
