@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from kafka import KafkaConsumer, TopicPartition
 from sqlalchemy import Engine, select
 
-from infra.runtime.kafka import connection, statements_topic
+from infra.runtime.kafka import statements_topic
 from infra.runtime.settings import KafkaSettings
 from schemas import topics
 from schemas.avro_registry import schema_registry
@@ -18,6 +17,7 @@ from schemas.codec import dead_letter_codec, envelope_codec
 from schemas.registry.tables import identities
 from tests.faults.reference import Rows, credits, expected
 from tests.faults.statements import HOME_PAGE, Plan
+from tests.fixtures.log_reader import log_ends, read_log
 
 SHOWN = 6
 
@@ -78,35 +78,22 @@ class Log:
     """Reads topics from where they ended when it was made."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._consumer = KafkaConsumer(
-            enable_auto_commit=False, isolation_level="read_committed", **connection(settings)
-        )
-        self._topic = statements_topic(settings)
+        self._settings = settings
+        self._statements, self._letters = statements_topic(settings), topics.DEAD_LETTERS.name
+        self._since = log_ends(settings, [self._statements, self._letters])
         schemas = schema_registry("")
-        self._envelopes, self._letters = envelope_codec(schemas), dead_letter_codec(schemas)
-        self._tps = [TopicPartition(self._topic, p) for p in range(settings.partitions)]
-        self._tps.append(TopicPartition(topics.DEAD_LETTERS.name, 0))
-        self._consumer.assign(self._tps)
-        self._starts = self._consumer.end_offsets(self._tps)
+        self._envelope, self._letter = envelope_codec(schemas), dead_letter_codec(schemas)
 
     def read(self, providers: Sequence[str]) -> tuple[int, int]:
         """Statements of these providers in the log, and distinct dead letters about them."""
-        for tp in self._tps:
-            self._consumer.seek(tp, self._starts[tp])
-        ends = self._consumer.end_offsets(self._tps)
         statements, letters = 0, set()
-        while any(self._consumer.position(tp) < ends[tp] for tp in self._tps):
-            for tp, records in self._consumer.poll(timeout_ms=500).items():
-                for record in records:
-                    if tp.topic == self._topic:
-                        items = self._envelopes.decode(record.value).items
-                        statements += sum(item.primary and item.provider_id in providers for item in items)
-                    elif self._letters.decode(record.value).provider_id in providers:
-                        letters.add(record.key)
+        for record in read_log(self._settings, [self._statements, self._letters], self._since):
+            if record.topic == self._statements:
+                items = self._envelope.decode(record.value).items
+                statements += sum(item.primary and item.provider_id in providers for item in items)
+            elif self._letter.decode(record.value).provider_id in providers:
+                letters.add(record.key)
         return statements, len(letters)
-
-    def close(self) -> None:
-        self._consumer.close()
 
 
 def student_ids(engine: Engine) -> dict[str, str]:

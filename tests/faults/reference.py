@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.faults.statements import ALIGNMENTS, VERB, Statement
+from tests.faults.statements import ALIGNMENTS, CALIBRATION, VERB, Statement
 
 ZONE = ZoneInfo("America/Chicago")
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -112,26 +112,31 @@ def _chance(logit: float) -> float:
 
 
 def _fold(student: str, attempts: list[Credit], tables: dict[str, Rows]) -> None:
-    """Multilevel Elo under the prior, written down a second time: K = 0.6 and 0.5 over 1 + 0.1 n."""
+    """Multilevel Elo, written down a second time."""
+    (first, slowing), (own_first, own_slowing) = CALIBRATION["student"], CALIBRATION["student_skill"]
+    items, hard, medians = CALIBRATION["items"], CALIBRATION["skills"], CALIBRATION["medians"]
     rating, seen = 0.0, 0
     skills: dict[str, list[Any]] = {}
     for one in attempts:
         outcome = one.outcome
         assert outcome is not None
         own = [skills.setdefault(name, [0, 0.0, 0.0, 0.0, 0.0, one.at, one.at]) for name in one.skills]
-        logit = rating
+        difficulty = items.get(one.item, 0.0)
+        if own:
+            difficulty += sum(hard.get(name, 0.0) for name in one.skills) / len(own)
+        logit = rating - difficulty
         if own:
             logit += sum(skill[2] for skill in own) / len(own)
         error = outcome - _chance(logit)
-        rating += 0.6 / (1 + 0.1 * seen) * error
+        rating += first / (1 + slowing * seen) * error
         seen += 1
-        for skill in own:
-            skill[2] += 0.5 / (1 + 0.1 * skill[0]) * error
+        for name, skill in zip(one.skills, own, strict=True):
+            skill[2] += own_first / (1 + own_slowing * skill[0]) * error
             skill[4] = outcome if not skill[0] else skill[4] + (1 - 0.5 ** (1 / 5)) * (outcome - skill[4])
             skill[0] += 1
             skill[1] += outcome
             skill[6] = one.at
-            skill[3] = _chance(rating + skill[2])
+            skill[3] = _chance(rating + skill[2] - (medians.get(name, 0.0) + hard.get(name, 0.0)))
     for name, values in skills.items():
         tables["skill_states"][student, name] = tuple(values)
     tables["student_states"][student,] = (rating, seen, attempts[-1].at, attempts[-1].id)

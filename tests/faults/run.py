@@ -68,10 +68,7 @@ class Runner:
         stack.heal()
         case.accepted, case.unclear = poster.accepted, poster.unclear
         self._cases.append((schedule, case))
-        try:
-            said = [poster.error] if poster.error else self._settled(case, log)
-        finally:
-            log.close()
+        said = [poster.error] if poster.error else self._settled(case, log)
         done = [line for slot in stack.slots for line in slot.proxy.done]
         return Verdict(schedule, time.monotonic() - began, said, done)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from infra.runtime.settings import (
 from schemas.registry import tables
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import WORKERS
-from tests.faults.statements import ALIGNMENTS
+from tests.faults.statements import ALIGNMENTS, CALIBRATION
 
 SESSION_SECONDS = 3.0
 PARTITIONS = 4
@@ -181,6 +182,10 @@ class FaultStack:
             connection.execute(
                 tables.alignments.insert(),
                 [{"provider_id": "", "activity_id": i, "skill_id": s} for i, ss in ALIGNMENTS.items() for s in ss],
+            )
+            connection.execute(
+                tables.calibrations.insert(),
+                [{"version": 1, "active": True, "created_at": 0, "attempts": 0, "parameters": json.dumps(CALIBRATION)}],
             )
         self._ingest = processes.spawn(
             [sys.executable, "-m", "infra.cli", "ingest"], self.path / "ingest.log", self._environment(self.settings)
