@@ -36,6 +36,7 @@ from ingest.reports import Reporter
 from ingest.resources.about import About
 from ingest.resources.base import Door
 from ingest.resources.health import live, metrics, ready
+from ingest.resources.missing import Missing
 from ingest.resources.statement_reads import StatementReads
 from ingest.resources.statements import Statements
 from ingest.slots import take_slot
@@ -85,7 +86,7 @@ class Service:
         self._reporter = Reporter(
             minutes, self._plain, provider_minute_codec(schemas), rejection_codec(schemas), now, timeout
         )
-        self._resolver = Resolver(self._engine, now)
+        self._resolver = Resolver(self._engine, now, timeout)
         self._store = Store(settings.clickhouse)
         self._progress = Progress(
             self._store.run,
@@ -112,6 +113,7 @@ class Service:
         self.routes = [
             Route("/xapi/statements", Statements(door, self._acceptance, self._progress, reads, ingest)),
             Route("/xapi/about", About(door)),
+            Route("/xapi/{rest:path}", Missing(door)),
             Route("/health/live", live),
             Route("/health/ready", ready({"kafka": self._kafka_answers, "registry": self._registry_answers})),
             Route("/metrics", metrics(self.registry)),

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.credentials import HASHER, Credential
 from ingest.errors import ApiError, broken, retry_after
@@ -50,7 +51,7 @@ class Authenticator:
         self._decoy = HASHER.hash(secrets.token_urlsafe(32))
 
     async def authenticate(self, header: bytes | None) -> Credential:
-        """The credential of an Authorization header; raises ApiError 401, 403, or 429 when too many wait."""
+        """The credential of an Authorization header; raises ApiError 401, 403, 429 when too many wait, or 503."""
         if header is None:
             raise _unauthenticated()
         token = hashlib.blake2b(header, key=self._salt, digest_size=16).digest()
@@ -74,6 +75,8 @@ class Authenticator:
         self._waiting += 1
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, *pair)
+        except SQLAlchemyError:
+            raise retry_after(503, "the registry does not answer: try again", 2) from None
         finally:
             self._waiting -= 1
         if found is None:

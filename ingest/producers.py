@@ -126,15 +126,20 @@ class Link:
         tries = 0
         while True:
             made = self._make()
+            starting = asyncio.create_task(made.start())
             try:
-                await made.start()
+                await asyncio.shield(starting)
             except (KafkaError, OSError, TimeoutError) as error:
                 if tries % 20 == 0:
                     log.warning("Kafka does not answer", producer=self._name, error=repr(error), tries=tries)
                 self._discard_later(made)
                 await asyncio.sleep(_BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)])
                 tries += 1
-            except BaseException:
+            except asyncio.CancelledError:
+                # Cut off while it connects, aiokafka would leave the connection open.
+                await asyncio.wait([starting], timeout=_STOP_SECONDS)
+                if not starting.cancel():
+                    starting.exception()
                 self._discard_later(made)
                 raise
             else:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import Error
 
 from infra.runtime.logging import get_logger
 from ingest.xapi.timestamps import format_microseconds
@@ -103,7 +102,7 @@ class Progress:
         while True:
             try:
                 rows = await self._run_query(self._fetch)
-            except Error as error:
+            except Exception as error:
                 log.warning("the store does not answer", error=type(error).__name__)
             else:
                 assert isinstance(rows, dict)

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from infra.runtime.logging import get_logger
 from ingest import catalogue, credentials
@@ -56,7 +55,7 @@ class Refresher:
         try:
             found, known = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, with_catalogue)
             await self._resolver.refresh_links()
-        except SQLAlchemyError as error:
+        except Exception as error:
             log.warning("the registry does not answer", error=type(error).__name__)
             return
         self._authenticator.credentials = known

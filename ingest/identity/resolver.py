@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.runtime.logging import get_logger
-from ingest.errors import retry_after
+from ingest.errors import ApiError, retry_after
 from ingest.identity.matching import digest, identifier
 from ingest.identity.store import Found, Wanted, changed_links, find_or_make
 from ingest.xapi.agents import exact, members
@@ -61,8 +61,11 @@ class Request(msgspec.Struct, gc=False):
 class Resolver:
     """Resolves agents. One asyncio loop uses it; the registry is read and written in one thread of its own."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int], capacity: int = 400_000) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], int], timeout_seconds: float, capacity: int = 400_000
+    ) -> None:
         """``clock`` gives µs since the epoch; ``capacity`` bounds the agents kept in memory."""
+        self._timeout = timeout_seconds
         self._engine = engine
         self._clock = clock
         self._capacity = capacity
@@ -81,12 +84,16 @@ class Resolver:
         return known
 
     async def resolve(self, wanted: dict[bytes, Request]) -> dict[bytes, Known]:
-        """Ask the registry, making what is new. Raises ApiError 503 when it does not answer."""
+        """Ask the registry, making what is new. Raises ApiError 503 when it does not answer, or not in time."""
         future: asyncio.Future[dict[bytes, Known]] = asyncio.get_running_loop().create_future()
         self._waiting.append((wanted, future))
         if self._loader is None:
             self._loader = asyncio.create_task(self._run())
-        return await future
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await future
+        except TimeoutError:
+            raise _away() from None
 
     async def refresh_links(self) -> None:
         """Take over links that changed in the registry. Raises SQLAlchemyError."""
@@ -131,7 +138,7 @@ class Resolver:
         for _, future in taken:
             if not future.done():
                 away = isinstance(error, SQLAlchemyError)
-                future.set_exception(retry_after(503, "the registry does not answer: try again", 2) if away else error)
+                future.set_exception(_away() if away else error)
 
     def _load(self, wanted: dict[bytes, Request]) -> dict[bytes, tuple[Found, list[Found]]]:
         """In the thread: members first, since a group is kept with its members' keys."""
@@ -184,3 +191,7 @@ class Resolver:
         elif found.student_id is not None:
             identity.student_id = found.student_id
         return identity
+
+
+def _away() -> ApiError:
+    return retry_after(503, "the registry does not answer: try again", 2)

@@ -221,3 +221,17 @@ async def test_a_registry_that_is_away_is_a_503_and_kept_statements_go_on(door: 
             connection.exec_driver_sql("ALTER TABLE agents_away RENAME TO agents")
         assert (await client.post("/xapi/statements", json=statement(2))).status_code == 200
         assert len(door.items()) == 3
+
+
+async def test_a_registry_that_is_away_is_a_503_for_a_credential_that_is_new(door: Door) -> None:
+    async with door.open() as client:
+        with door.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE provider_credentials RENAME TO away")
+        answer = await client.post("/xapi/statements", json=statement())
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_a_path_that_is_not_served_is_a_404_in_words(door: Door) -> None:
+    async with door.open() as client:
+        assert only_fault(await client.get("/xapi/activities/state")) == (404, "resource")
