@@ -150,6 +150,7 @@ class Worker:
         log.info("calibration", version=calibration.version)
         topic = statements_topic(settings.kafka)
         sink = self._sink()
+        self.health.store_away = lambda: sink.away
         processor = Processor(
             envelope_codec(schemas).decode,
             ClickHouseStore(sink.read, settings.kafka.generation),

@@ -22,7 +22,8 @@ _PORTS_TRIED = 100
 class Health:
     """Liveness by progress, not by pulse: with lag there must have been a flush within ``timeout_seconds``.
 
-    ``clock`` is monotonic, in seconds.
+    ``clock`` is monotonic, in seconds. ``store_away`` says in words that the store is away, which is no stall: to
+    start the worker again would not bring the store back, and would cost its place in the group.
     """
 
     def __init__(self, timeout_seconds: float, clock: Callable[[], float]) -> None:
@@ -32,6 +33,7 @@ class Health:
         self._waiting_since: float | None = None
         self._pulse = clock()
         self.ready = False
+        self.store_away: Callable[[], str] = lambda: ""
 
     def progress(self) -> None:
         """A batch was written."""
@@ -52,12 +54,12 @@ class Health:
         waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
         silent = now - self._pulse
         lag = sum(self._lags.values())
-        fault = ""
-        if waiting > self._timeout:
-            fault = f"{lag} records wait and nothing was written for {waiting:.0f} s"
-        elif silent > self._timeout:
-            fault = f"the event loop has not come round for {silent:.0f} s"
-        return Report(not fault, self.ready, lag, fault)
+        away = self.store_away()
+        if silent > self._timeout:
+            return Report(False, self.ready, lag, f"the event loop has not come round for {silent:.0f} s")
+        if waiting > self._timeout and not away:
+            return Report(False, self.ready, lag, f"{lag} records wait and nothing was written for {waiting:.0f} s")
+        return Report(True, self.ready and not away, lag, away)
 
 
 class Report(NamedTuple):

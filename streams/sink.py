@@ -60,6 +60,8 @@ class Sink:
         self._stop = stop
         self._client: Client | None = None
         self._types: dict[str, dict[str, ClickHouseType]] = {}
+        self.away = ""
+        """Why the store does not take what it was asked last; empty when it did."""
 
     def read(self, sql: str) -> Sequence[Sequence[Any]]:
         """Columns of a query's result, UUIDs as strings. Waits for the store; raises StoppedError."""
@@ -109,12 +111,16 @@ class Sink:
             try:
                 if self._client is None:
                     self._client = self._connect()
-                return action(self._client)
+                done = action(self._client)
             except Exception as error:
                 if is_data_error(error):
                     raise
                 self.close()
+                self.away = f"ClickHouse does not answer: {str(error)[:200]}"
                 log.warning("the store does not take it; waiting", what=what, error=str(error), seconds=pause)
+            else:
+                self.away = ""
+                return done
             self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

@@ -72,6 +72,17 @@ def test_a_worker_with_lag_and_no_progress_is_not_live() -> None:
     assert health.report().live
 
 
+def test_a_store_that_is_away_is_told_and_is_no_stall() -> None:
+    now = 0.0
+    health = Health(30.0, lambda: now)
+    health.ready = True
+    health.store_away = lambda: "ClickHouse does not answer"
+    health.look({0: 5})
+    now = 60.0
+    health.look({0: 5})
+    assert health.report() == (True, False, 5, "ClickHouse does not answer")
+
+
 def test_an_event_loop_that_hangs_is_not_live() -> None:
     now = 0.0
     health = Health(30.0, lambda: now)
@@ -148,6 +159,7 @@ def test_the_sink_waits_while_the_store_is_away() -> None:
     sink = Sink(lambda: client, Patient())  # type: ignore[arg-type, return-value]
     assert sink.insert(tables.REJECTIONS, [a_row("a")]) == []
     assert client.taken == [a_row("a")]
+    assert sink.away == ""
 
 
 def test_the_sink_stops_waiting_when_told() -> None:
@@ -156,6 +168,7 @@ def test_the_sink_stops_waiting_when_told() -> None:
     sink = Sink(lambda: FakeClient([OperationalError("away")]), stop)  # type: ignore[arg-type, return-value]
     with pytest.raises(StoppedError):
         sink.insert(tables.REJECTIONS, [a_row("a")])
+    assert sink.away == "ClickHouse does not answer: away"
 
 
 def test_a_row_that_the_store_refuses_does_not_block_the_others() -> None:
