@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+from dashboards import words
+from dashboards.access import Viewer
 from schemas.registry.tables import calendar, prerequisites, providers, schools, sections, skills
 
 
@@ -43,6 +45,22 @@ class Catalogue:
     def skill(self, skill_id: str) -> str:
         """A skill's name."""
         return self.skills[skill_id].name if skill_id in self.skills else skill_id
+
+    def scopes(self, viewer: Viewer, district: str) -> str:
+        """What a viewer's scopes cover, in words."""
+        kinds: dict[str, list[str]] = {}
+        for scope in sorted(viewer.scopes):
+            kinds.setdefault(scope.kind, []).append(scope.value)
+        said = [district] if "district" in kinds else []
+        said += [self.school(value) for value in kinds.get("school", [])]
+        for value in kinds.get("grade", []):
+            school, _, grade = value.rpartition("/")
+            said.append(f"grade {grade} of {self.school(school)}")
+        said += [self.sections.get(value, value) for value in kinds.get("section", [])]
+        said += [self.provider(value) for value in kinds.get("provider", [])]
+        if caseload := kinds.get("caseload"):
+            said.append(f"caseload of {len(caseload)}")
+        return words.names(said) or "nothing yet"
 
 
 def load(registry: Engine) -> Catalogue:

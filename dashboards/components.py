@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from sqlalchemy.exc import SQLAlchemyError
@@ -136,11 +137,13 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<div class="rt-section"><h2>{text(title)}</h2><span>{note}</span></div>')
 
 
-def tile(label: str, value: str, *, unit: str = "", note: str = "", spark: str = "", symbol: str = "") -> str:
-    """One number with its unit, what it means, and its past. ``note`` is HTML."""
+def tile(
+    label: str, value: str, *, unit: str = "", note: str = "", spark: str = "", symbol: str = "", evidence: str = ""
+) -> str:
+    """One number with its unit, what it means, and its past. ``note`` is HTML; ``evidence`` an address."""
     mark = icon(symbol) if symbol else ""
     return (
-        f'<div class="rt-tile"><div class="rt-label">{mark}{text(label)}</div>'
+        f'<div class="rt-tile"><div class="rt-label">{mark}{anchor(label, evidence)}</div>'
         f'<div class="rt-value"><span>{text(value)} <small>{text(unit)}</small></span>{spark}</div>'
         f'<div class="rt-note">{note}</div></div>'
     )
@@ -171,6 +174,20 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]], *, says
 def chart(drawing: Any, *, says: str, key: str) -> None:
     """A chart, with words for those who cannot see it."""
     st.altair_chart(drawing, width="stretch", theme="streamlit", key=key, alt=says)
+
+
+def address(context: Context, page: str, **parameters: str) -> str:
+    """Address of another page for a link in HTML; empty where the viewer has no such page."""
+    if page not in context.pages:
+        return ""
+    if context.settings.dashboards.demo_sign_in:
+        parameters["as"] = context.member.staff_id
+    return f"{page}?{urlencode(parameters)}"
+
+
+def anchor(label: str, to: str) -> str:
+    """Words that lead to an address; plain words where there is none."""
+    return f'<a href="{text(to)}" target="_self">{text(label)}</a>' if to else text(label)
 
 
 def link(context: Context, page: str, label: str, *, symbol: str = "", **parameters: str) -> None:

@@ -92,6 +92,7 @@ def _tiles(
                 note=f"{words.count(hour[-2]['accepted'])} in the last full minute",
                 spark=charts.spark([row["accepted"] for row in hour[:-1]], says="the last 60 minutes"),
                 symbol="bolt",
+                evidence=ui.address(context, "provider"),
             ),
             ui.tile(
                 "Students active today",
@@ -107,6 +108,7 @@ def _tiles(
                 unit="students",
                 note=words.plural(counts["open_warnings"], "open warning"),
                 symbol="flag",
+                evidence=ui.address(context, "queue"),
             ),
             ui.tile(
                 "Warnings this week",
@@ -120,6 +122,7 @@ def _tiles(
                 words.duration(fresh.lag) if fresh.as_of else "–",
                 note=_trust(fresh.waiting, fresh.late),
                 symbol="verified" if not fresh.late else "history_toggle_off",
+                evidence=ui.address(context, "operations"),
             ),
         ]
     )
@@ -146,9 +149,10 @@ def _providers(context: Context) -> None:
             if reports
             else f'{ui.icon("sensors_off", "rt-warn")} <span class="rt-warn">quiet</span>'
         )
+        page = ui.address(context, "provider", provider=provider_id)
         share = rejected / (accepted + rejected) if accepted + rejected else 0.0
         cards.append(
-            f"<div><b>{ui.text(context.catalogue.provider(provider_id))}</b>"
+            f"<div><b>{ui.anchor(context.catalogue.provider(provider_id), page)}</b>"
             f'<div class="rt-small">{state}, {words.moment(last, now, context.zone)}</div>'
             f'<div class="rt-small rt-soft">{words.compact(accepted)} in 24 h, {100 * share:.1f}% refused</div></div>'
         )

@@ -30,10 +30,12 @@ def page(context: Context) -> None:
         return
     wanted = st.query_params.get("provider", "")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        provider = st.selectbox(
-            "Provider", mine, index=mine.index(wanted) if wanted in mine else 0, key="provider",
-            format_func=context.catalogue.provider, width=260,
-        )  # fmt: skip
+        provider = mine[0]
+        if len(mine) > 1:
+            first = mine.index(wanted) if wanted in mine else 0
+            provider = st.selectbox(
+                "Provider", mine, index=first, key="provider", format_func=context.catalogue.provider, width=260
+            )
         span = st.segmented_control("Time", list(_SPANS), default="1 hour", required=True, key="provider-span")
         with st.popover("Send a first statement", icon=":material/terminal:"):
             _curl(context)

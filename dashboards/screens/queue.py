@@ -59,31 +59,18 @@ def entries(rows: list[Row]) -> list[Entry]:
 
 def page(context: Context) -> None:
     """Draw it."""
-    ui.header(context, "Queue", "Who needs me today, and why?", scope_in_words(context))
+    ui.header(
+        context,
+        "Queue",
+        "Who needs me today, and why?",
+        context.catalogue.scopes(context.viewer, context.settings.district.name),
+    )
 
     @ui.live(context, "queue", 92, 40, 420, slower=5)
     def body() -> None:
         _queue(context)
 
     body()
-
-
-def scope_in_words(context: Context) -> str:
-    """What the viewer's scopes cover."""
-    kinds: dict[str, list[str]] = {}
-    for scope in sorted(context.viewer.scopes):
-        kinds.setdefault(scope.kind, []).append(scope.value)
-    said = []
-    if "district" in kinds:
-        said.append(context.settings.district.name)
-    said += [context.catalogue.school(value) for value in kinds.get("school", [])]
-    for value in kinds.get("grade", []):
-        school, _, grade = value.rpartition("/")
-        said.append(f"grade {grade} of {context.catalogue.school(school)}")
-    said += [context.catalogue.sections.get(value, value) for value in kinds.get("section", [])]
-    if caseload := kinds.get("caseload"):
-        said.append(f"caseload of {len(caseload)}")
-    return words.names(said) or "no students"
 
 
 def _queue(context: Context) -> None:

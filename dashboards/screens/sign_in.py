@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboards import catalogue, people
 from dashboards import components as ui
-from dashboards import people
 from dashboards.session import Services, choose, sign_in_configured
 
 _ROLES = {
@@ -46,22 +46,17 @@ def _demo(services: Services) -> None:
         if st.button("Look again", icon=":material/refresh:"):
             st.rerun()
         return
+    names = catalogue.load(services.registry)
     for column, (role, (symbol, heading, question)) in zip(st.columns(len(_ROLES)), _ROLES.items(), strict=True):
         with column, st.container(border=True, height="stretch"):
             st.html(f"<h3 class='rt-soft' style='font-size:1rem;margin:0'>{ui.icon(symbol)} {heading}</h3>"
                     f"<p class='rt-small rt-soft' style='margin:.2rem 0 0'>{question}</p>")  # fmt: skip
             for member in [member for member in members if member.viewer.role == role][:_SHOWN]:
+                covers = names.scopes(member.viewer, services.settings.district.name)
                 st.button(
-                    member.name, key=member.staff_id, width="stretch", on_click=choose, args=(member,),
-                    help=_scopes(member),
+                    f"{member.name}  \n:small[:gray[{covers}]]", key=member.staff_id, width="stretch",
+                    on_click=choose, args=(member,),
                 )  # fmt: skip
-
-
-def _scopes(member: people.StaffMember) -> str:
-    kinds: dict[str, int] = {}
-    for scope in member.viewer.scopes:
-        kinds[scope.kind] = kinds.get(scope.kind, 0) + 1
-    return ", ".join(f"{kind} ({number})" for kind, number in sorted(kinds.items())) or "no scope"
 
 
 def _not_configured() -> None:
