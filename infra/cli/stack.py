@@ -59,11 +59,20 @@ def demo(
     yes: Yes = False,
 ) -> None:
     """Start the whole platform on this machine with a sample district and simulated providers; Ctrl-C stops it."""
+    from infra.dev.simulation.preparation import prepare
     from infra.dev.stack import Options, run
 
     chosen = {"--students": students, "--rate": rate, "--history-days": history_days, "--seed": seed}
     simulation = tuple(part for name, value in chosen.items() if value is not None for part in (name, str(value)))
-    options = Options(demo=True, workers=workers, fresh=fresh, yes=yes, simulation=simulation)
+    district = SimulationOptions(size=students, history_days=history_days, seed=seed)
+    options = Options(
+        demo=True,
+        workers=workers,
+        fresh=fresh,
+        yes=yes,
+        simulation=simulation,
+        prepare=lambda settings: prepare(settings, district),
+    )
     raise typer.Exit(run(load_settings(data_dir, local_stack=False), options))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,20 @@ LOCAL_PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Options:
-    """``demo``: with simulated providers and the demo sign-in; ``simulation``: arguments for the providers."""
+    """What a run may choose.
+
+    Attributes:
+        demo: with simulated providers and the demo sign-in.
+        simulation: arguments for the providers.
+        prepare: fills the migrated registry before ingest first reads it.
+    """
 
     demo: bool = False
     workers: int = 1
     fresh: bool = False
     yes: bool = False
     simulation: tuple[str, ...] = ()
+    prepare: Callable[[Settings], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +216,8 @@ class Stack:
             registry.migrate(engine)
         finally:
             engine.dispose()
+        if self._options.prepare is not None:
+            self._options.prepare(self._settings)
 
     def _tick(self) -> None:
         if self._phase == "running":

@@ -88,21 +88,21 @@ def test_times_rise_strictly_within_a_student(folder: Path):
 def figures(**changed: int) -> Figures:
     right = {
         "responses": 10, "attempts": 10, "attempts_differing": 0, "students": 2, "skill_states": 3,
-        "skill_states_differing": 0, "student_states_differing": 0, "accepted": 20, "stored": 10, "duplicates": 9,
-        "dead_lettered": 1,
+        "skill_states_differing": 0, "student_states_differing": 0, "accepted": 20, "answered": 19,
+        "stored": 10, "duplicates": 9, "dead_lettered": 1, "records_behind": 0,
     }  # fmt: skip
     return Figures(**{**right, **changed})
 
 
 def test_a_store_agrees_when_nothing_differs_and_the_counts_balance():
     assert figures().holds
-    assert "in flight: 0" in str(figures())
+    assert "unaccounted: 0" in str(figures())
 
 
 @pytest.mark.parametrize(
     "changed",
     [{"attempts": 9}, {"attempts_differing": 1}, {"skill_states_differing": 1}, {"student_states_differing": 1},
-     {"accepted": 21}, {"stored": 9, "duplicates": 10}],
+     {"accepted": 21}, {"answered": 21}, {"records_behind": 1}, {"stored": 9, "duplicates": 10}],
 )  # fmt: skip
 def test_any_difference_is_told(changed: dict[str, int]):
     assert not figures(**changed).holds

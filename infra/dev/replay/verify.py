@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from infra.dev.replay import assistments
 from infra.dev.replay.dataset import Response, SkillMatrix
+from infra.runtime import kafka
 from infra.runtime.clickhouse import open_clickhouse
 from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
@@ -32,7 +33,8 @@ FROM skill_states FINAL
 """
 _STUDENT_STATES: Final = "SELECT toString(student_id), attempts, rating FROM student_states FINAL"
 _COUNTS: Final = """
-SELECT (SELECT sum(accepted) FROM provider_minutes FINAL WHERE provider_id = {provider:String}),
+SELECT (SELECT sum(statements) FROM ledger FINAL WHERE provider_id = {provider:String}),
+       (SELECT sum(accepted) FROM provider_minutes FINAL WHERE provider_id = {provider:String}),
        (SELECT count() FROM statements FINAL WHERE provider_id = {provider:String}),
        (SELECT sumIf(statements, outcome = 'duplicate') FROM outcomes FINAL WHERE provider_id = {provider:String}),
        (SELECT sumIf(statements, outcome = 'dead') FROM outcomes FINAL WHERE provider_id = {provider:String})
@@ -41,7 +43,11 @@ SELECT (SELECT sum(accepted) FROM provider_minutes FINAL WHERE provider_id = {pr
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was compared, in numbers of rows; ``*_differing`` are absent, different or too many."""
+    """What was compared, in numbers of rows; ``*_differing`` are absent, different or too many.
+
+    ``accepted`` is what the log holds; ``answered`` what was answered with a 2xx; ``records_behind`` how many records
+    the workers have not acknowledged.
+    """
 
     responses: int
     attempts: int
@@ -51,25 +57,28 @@ class Figures:
     skill_states_differing: int
     student_states_differing: int
     accepted: int
+    answered: int
     stored: int
     duplicates: int
     dead_lettered: int
+    records_behind: int
 
     @property
-    def in_flight(self) -> int:
-        """Accepted and not yet accounted for."""
+    def unaccounted(self) -> int:
+        """Accepted, and neither stored nor a duplicate nor dead-lettered."""
         return self.accepted - self.stored - self.duplicates - self.dead_lettered
 
     @property
     def holds(self) -> bool:
         """Whether the store is what the file says."""
         differing = self.attempts_differing + self.skill_states_differing + self.student_states_differing
-        return differing == 0 and self.in_flight == 0 and self.attempts == self.stored == self.responses
+        balanced = self.unaccounted == 0 and self.records_behind == 0 and self.answered <= self.accepted
+        return differing == 0 and balanced and self.attempts == self.stored == self.responses
 
     def __str__(self) -> str:
         lines = [f"  {field.name.replace('_', ' ')}: {getattr(self, field.name):,}" for field in fields(self)]
         verdict = "the store agrees with the file" if self.holds else "THE STORE DISAGREES WITH THE FILE"
-        return "\n".join(["verify:", *lines, f"  in flight: {self.in_flight:,}", verdict])
+        return "\n".join(["verify:", *lines, f"  unaccounted: {self.unaccounted:,}", verdict])
 
 
 def verify(settings: Settings, split: str, told: Sequence[Response], matrix: SkillMatrix, *, settle: float) -> Figures:
@@ -79,7 +88,8 @@ def verify(settings: Settings, split: str, told: Sequence[Response], matrix: Ski
     try:
         with open_clickhouse(settings.clickhouse) as client:
             while True:
-                figures = compare(client, engine, split, told, matrix)
+                behind = sum(p.lag for p in kafka.lag(settings.kafka, kafka.statements_topic(settings.kafka)))
+                figures = compare(client, engine, split, told, matrix, behind)
                 if figures.holds or time.monotonic() > deadline:
                     return figures
                 time.sleep(_POLL)
@@ -87,7 +97,9 @@ def verify(settings: Settings, split: str, told: Sequence[Response], matrix: Ski
         engine.dispose()
 
 
-def compare(client: Client, engine: Engine, split: str, told: Sequence[Response], matrix: SkillMatrix) -> Figures:
+def compare(
+    client: Client, engine: Engine, split: str, told: Sequence[Response], matrix: SkillMatrix, records_behind: int
+) -> Figures:
     """One comparison; a user whom ingest does not know yet counts as differing."""
     provider = {"provider": assistments.PROVIDER_ID}
     students, calibration = _students(engine), _calibration(engine)
@@ -105,7 +117,7 @@ def compare(client: Client, engine: Engine, split: str, told: Sequence[Response]
     ) + sum(len(rows) for student, rows in found.items() if student not in expected)
     folded = {student: fold(attempts, calibration) for student, attempts in expected.items()}
     skill_states, skill_states_differing = _skill_states(client, folded)
-    accepted, stored, duplicates, dead = client.query(_COUNTS, parameters=provider).result_rows[0]
+    accepted, answered, stored, duplicates, dead = client.query(_COUNTS, parameters=provider).result_rows[0]
     return Figures(
         responses=len(told),
         attempts=len(rows),
@@ -115,9 +127,11 @@ def compare(client: Client, engine: Engine, split: str, told: Sequence[Response]
         skill_states_differing=skill_states_differing,
         student_states_differing=_student_states_differing(client, folded),
         accepted=accepted or 0,
+        answered=answered or 0,
         stored=stored,
         duplicates=duplicates or 0,
         dead_lettered=dead or 0,
+        records_behind=records_behind,
     )
 
 

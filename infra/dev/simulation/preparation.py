@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 
 from infra.dev.accounts import Account, account
+from infra.dev.errors import LocalStackError
 from infra.dev.simulation.content import PROVIDERS
 from infra.dev.simulation.district import District, build
 from infra.dev.simulation.school_calendar import day_of, first_day
@@ -54,7 +55,7 @@ class Options:
     patience: float = 600.0
 
 
-class OtherDistrictError(ValueError):
+class OtherDistrictError(LocalStackError):
     """The data directory holds a district that was built from other options."""
 
 
