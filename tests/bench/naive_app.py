@@ -61,5 +61,5 @@ async def learn(stream: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = ["naive", "worker", "--loglevel", "warning", "--without-web"]
+    sys.argv = ["naive", "worker", "--loglevel", "warn", "--without-web"]
     app.main()

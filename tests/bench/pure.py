@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 import msgspec
@@ -15,6 +16,7 @@ from schemas.events import Envelope
 from streams.dedupe import Key, Seen
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, LearnerState, extend
+from streams.ledger import COUNTS_HEADER, Place, Tally
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows.arrival import Arrival, attempt_row, read, statement_row
 from streams.rows.engagement import DayCount
@@ -45,6 +47,9 @@ class EmptyStore:
 
     def attempts(self, until: Mapping[str, int]) -> dict[str, list[Attempt]]:
         return {student: [] for student in until}
+
+    def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
+        return {}
 
 
 def median_seconds(action: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -134,12 +139,16 @@ def make_processor() -> Processor:
     return Processor(CODEC.decode, EmptyStore(), options)
 
 
+def told(envelope: Envelope) -> tuple[str, bytes]:
+    """The header in which ingest tells how many statements of which provider a record holds."""
+    return COUNTS_HEADER, msgspec.json.encode(Counter(item.provider_id for item in envelope.items))
+
+
 def prefilled(count: int, mix: Mix) -> list[Record]:
     """Records as a worker reads them from a log that was filled before."""
     ends = [0] * PARTITIONS
     records = []
     for partition, envelope in envelopes(count, mix, partitions=PARTITIONS):
-        counts = [("counts", msgspec.json.encode({"bench": len(envelope.items)}))]
-        records.append(Record(partition, ends[partition], CODEC.encode(envelope), counts))
+        records.append(Record(partition, ends[partition], CODEC.encode(envelope), [told(envelope)]))
         ends[partition] += 1
     return records

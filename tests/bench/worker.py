@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 
 from infra.dev import processes
 from infra.runtime import kafka
 from tests.bench.figures import Figure
-from tests.bench.pure import CODEC
+from tests.bench.pure import CODEC, told
 from tests.bench.servers import PARTITIONS, Servers, servers, wait_until
 from tests.bench.workload import ENVELOPE, Mix, envelopes
 
@@ -79,7 +78,7 @@ def measure(mix: Mix, count: int) -> Measured:
         watched = (worker, running.front, running.broker)
         began, before = time.perf_counter(), [one.cpu_seconds() for one in watched]
 
-        def told() -> str:
+        def last_words() -> str:
             return "\n".join(processes.last_lines(worker.log))
 
         def written() -> bool:
@@ -88,8 +87,8 @@ def measure(mix: Mix, count: int) -> Measured:
         def committed() -> bool:
             return not sum(one.lag for one in kafka.lag(running.settings.kafka, "statements"))
 
-        wait_until(written, LONGEST, told=told)
-        wait_until(committed, LONGEST, told=told)
+        wait_until(written, LONGEST, told=last_words, pause=0.2)
+        wait_until(committed, LONGEST, told=last_words)
         seconds = time.perf_counter() - began
         used = {one.name: one.cpu_seconds() - was for one, was in zip(watched, before, strict=True)}
         kept, students = store.query("SELECT count(), uniqExact(student_id) FROM statements FINAL").result_rows[0]
@@ -128,8 +127,7 @@ async def fill(running: Servers, mix: Mix, count: int) -> None:
     await producer.start()
     try:
         for partition, envelope in envelopes(count, mix, partitions=PARTITIONS):
-            counts = [("counts", msgspec.json.encode({"bench": len(envelope.items)}))]
-            await producer.send(topic, CODEC.encode(envelope), partition=partition, headers=counts)
+            await producer.send(topic, CODEC.encode(envelope), partition=partition, headers=[told(envelope)])
         await producer.flush()
     finally:
         await producer.stop()
