@@ -44,7 +44,7 @@ def owners(platform: Platform) -> dict[str, set[int]]:
 
 def test_a_replay_under_kills_of_worker_and_kafka_ends_as_the_file_says(platform: Platform, tmp_path: Path) -> None:
     responses = write_many_answers(tmp_path, users=40, each=60)
-    told = replay_under_kills(platform, tmp_path, responses, rate=220.0)
+    told = replay_under_kills(platform, tmp_path, responses, rate=200.0)
     assert "the store agrees with the file" in told
     assert platform.said().count("worker was killed by SIGKILL, starting it again") == 2
     assert platform.said().count("broker was killed by SIGKILL, starting it again") == 1
@@ -52,9 +52,8 @@ def test_a_replay_under_kills_of_worker_and_kafka_ends_as_the_file_says(platform
 
 def test_a_worker_started_by_hand_takes_over_partitions_and_gives_them_back(platform: Platform) -> None:
     endpoint, credential = a_new_provider(platform, "hand")
-    before = owners(platform)
-    assert list(before.values()) == [{0, 1, 2, 3}]
-    [first] = before
+    wait(lambda: list(owners(platform).values()) == [{0, 1, 2, 3}], platform.said)
+    [first] = owners(platform)
     posts = Posts(endpoint, credential)
     by_hand = subprocess.Popen(platform.command("worker"), env=quiet_environment(), stderr=subprocess.DEVNULL)
     try:

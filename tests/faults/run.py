@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from infra.runtime.clickhouse import open_clickhouse
@@ -65,6 +65,7 @@ class Runner:
         poster.start()
         self._inflict(schedule.faults)
         stack.wait(lambda: poster.done, "the posting did not end", 150.0)
+        self._pass(schedule.patience, lambda: not any(slot.proxy.rules for slot in stack.slots))
         stack.heal()
         case.accepted, case.unclear = poster.accepted, poster.unclear
         self._cases.append((schedule, case))
@@ -115,9 +116,9 @@ class Runner:
             self._pass(fault.seconds)
             service.start()
 
-    def _pass(self, seconds: float) -> None:
+    def _pass(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> None:
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while time.monotonic() < until and not enough():
             self._stack.tick()
             time.sleep(0.05)
 

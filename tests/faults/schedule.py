@@ -45,12 +45,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What is posted follows from the seed as well."""
+    """What is posted follows from the seed as well; ``patience``: seconds that rules wait on when all is posted."""
 
     seed: int
     faults: Sequence[Fault]
     statements: int = STATEMENTS
     seconds: float = POSTING_SECONDS
+    patience: float = 1.0
 
     def __str__(self) -> str:
         return "\n".join([f"seed {self.seed}", *(f"  {fault}" for fault in self.faults)])

@@ -11,7 +11,7 @@ from streams import app, dedupe, processor
 from streams.agents.intake import Intake
 from streams.rows.arrival import Arrival
 from streams.store import ClickHouseStore
-from tests.faults.schedule import Fault, Schedule
+from tests.faults.schedule import WORKERS, Fault, Schedule
 
 
 def acknowledge_before_flush() -> None:
@@ -56,9 +56,10 @@ VARIANTS: dict[str, tuple[Callable[[], None], str]] = {
 
 
 def provoking(variant: str, seed: int) -> Schedule:
-    """Both workers are killed when they are about to write a table, and again once they are back."""
+    """Both workers are killed when they are about to write a table."""
     table = VARIANTS[variant][1]
-    return Schedule(seed, [Fault(0.0, "rule", -1, 0.0, "kill", table, times=2)], statements=120, seconds=1.5)
+    faults = [Fault(0.0, "rule", worker, deed="kill", table=table) for worker in range(WORKERS)]
+    return Schedule(seed, faults, statements=120, seconds=1.5, patience=30.0)
 
 
 def main() -> int:
