@@ -212,18 +212,20 @@ def notice(sentence: str, symbol: str = "warning") -> None:
 
 
 def staleness(context: Context) -> None:
-    """Says so when what the page shows is late or partial."""
+    """Says so when what the page shows is late or partial, in a place of its own: the rest keeps its order."""
     fresh = how_fresh(context)
-    if fresh.state is State.STALE and fresh.as_of:
-        notice(
-            f"Everything here is {words.duration(fresh.lag)} old: statements are accepted and kept, and wait to be "
-            f"processed. Later ones appear here by themselves."
-        )
-    elif fresh.state is State.PARTIAL and fresh.as_of:
-        notice(
-            f"Part of the students are shown as they were {words.duration(fresh.lag)} ago: {fresh.late} of "
-            f"{fresh.partitions} partitions are late."
-        )
+    late = words.duration(fresh.lag)
+    with st.container():
+        if fresh.state is State.STALE:
+            notice(
+                f"Everything here is {late} old: statements are accepted and kept, and wait to be processed. "
+                f"Later ones appear here by themselves."
+            )
+        elif fresh.state is State.PARTIAL:
+            notice(
+                f"Part of the students are shown as they were {late} ago: {fresh.late} of {fresh.partitions} "
+                f"partitions are late."
+            )
 
 
 def not_allowed(reason: str) -> None:
@@ -260,24 +262,27 @@ def live(
 
 
 def guarded(name: str, draw: Callable[[], None], *heights: int) -> None:
-    """Draw a part in its states. The skeleton shows the first time only: a refresh keeps what was there.
+    """Draw a part in its states.
 
-    A part must hold no fragment: what a fragment stands in must not be replaced.
+    The skeleton shows the first time only. A refresh draws over what is there, so that nothing jumps: the part stands
+    in a container that is never emptied first.
     """
-    slot = st.empty()
+    waiting, body = st.empty(), st.container()
     drawn = f"drawn:{name}"
     if drawn not in st.session_state:
-        with slot.container():
+        with waiting.container():
             skeleton(*heights)
     try:
-        with slot.container():
+        with body:
             draw()
     except NotAllowedError as refused:
-        with slot.container():
+        with body:
             not_allowed(refused.decision.reason)
     except UNAVAILABLE as error:
-        with slot.container():
+        with body:
             failed(name, error)
+    if drawn not in st.session_state:
+        waiting.empty()
     st.session_state[drawn] = True
 
 

@@ -183,15 +183,19 @@ def _table(context: Context, shown: list[Entry]) -> None:
 
 
 def _row(context: Context, entry: Entry, trend: list[float]) -> str:
-    reasons = "".join(
-        f'<span class="rt-reason"><b>{ui.text(words.rule(row["rule"]))}.</b> {ui.text(row["reason"])}</span>'
-        for row in entry.warnings[:2]
-    )
+    reasons = "".join(f'<span class="rt-reason">{_reason(row)}</span>' for row in entry.warnings[:2])
     return (
         f'<div class="rt-row"><span class="rt-nowrap">{words.grade(entry.grade)}</span><span>{reasons}</span>'
         f"<span>{charts.spark(trend, width=140, says='activities on each school day')}</span>"
         f'<span class="rt-small">{words.since(entry.oldest, context.today())}</span>{coverage(context, entry)}</div>'
     )
+
+
+def _reason(row: Row) -> str:
+    """The reason, led by the name of its rule where it does not begin with it anyway."""
+    name, reason = words.rule(row["rule"]), row["reason"]
+    rest = reason.removeprefix(name)
+    return f"<b>{ui.text(name)}</b>{ui.text(rest)}" if rest != reason else f"<b>{ui.text(name)}.</b> {ui.text(reason)}"
 
 
 def coverage(context: Context, entry: Entry) -> str:
