@@ -180,6 +180,7 @@ def serve(settings: Settings) -> int:
         lifespan="on",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         log_config=None,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=_DRAIN_SECONDS,

@@ -89,12 +89,14 @@ def _make(engine: Engine, wanted: list[Wanted], now: int) -> dict[str, Found]:
     with engine.begin() as connection:
         _make_identities(connection, wanted, now)
         _make_students(connection, wanted, now)
+        found = _read(connection, wanted)
         for _ in range(_TRIES):
-            missing = [one for one in wanted if one.digest not in _read(connection, wanted)]
+            missing = [one for one in wanted if one.digest not in found]
             if not missing:
                 break
             _make_agents(connection, missing)
-        return _read(connection, wanted)
+            found = _read(connection, wanted)
+        return found
 
 
 def _make_identities(connection: Connection, wanted: list[Wanted], now: int) -> None:
