@@ -87,6 +87,24 @@ def test_clickhouse_stopped_for_a_while_loses_nothing_and_nothing_is_acknowledge
     assert_equals_the_reference(lab)
 
 
+def test_a_worker_that_waits_for_clickhouse_stops_when_told_and_the_next_one_goes_on(
+    lab_of_its_own_front: tuple[Lab, Front],
+) -> None:
+    lab, front = lab_of_its_own_front
+    worker = lab.start_worker()
+    lab.publish(make_items(200, 12, MIX))
+    lab.wait_for_the_end()
+    front.kill()
+    lab.publish(make_items(200, 13, MIX))
+    lab.wait_until(lambda: "the store does not take it" in lab.worker_log(0))
+    assert processes.stop(worker, 30)
+    assert worker.returncode == 0
+    front.start()
+    lab.start_worker()
+    lab.wait_for_the_end()
+    assert_equals_the_reference(lab)
+
+
 def test_poison_goes_to_the_dead_letters_and_the_rest_goes_on(lab: Lab) -> None:
     good = list(make_items(100, 5, MIX))
     poison = msgspec.structs.replace(good[50], statement=b'{"actor": 1}')
@@ -200,7 +218,7 @@ def test_health_tells_what_waits(lab: Lab) -> None:
     lab.wait_for_the_end()
 
     def live() -> bool:
-        with urllib.request.urlopen("http://127.0.0.1:26067/health/live") as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{lab.settings.streams.port}/health/live") as answer:
             report = msgspec.json.decode(answer.read())
         return bool(report["live"] and report["ready"] and report["lag"] == 0)
 
