@@ -32,7 +32,7 @@ from streams.agents.intake import Intake, Offsets, Partitions, to_record
 from streams.calibrations import active_calibration
 from streams.clocked import Clocked
 from streams.counts import ProviderMinutes, Rejections
-from streams.dead_letters import DeadLetters
+from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
 from streams.health import Health, HealthServer
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
@@ -140,7 +140,13 @@ class Worker:
         server.start()
         self._started.append(lambda: asyncio.to_thread(server.stop))
 
-        producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection(settings.kafka))
+        producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            max_request_size=LARGEST_REQUEST_BYTES,
+            **connection(settings.kafka),
+        )
         await producer.start()
         self._started.append(producer.stop)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from infra.runtime.logging import get_logger
 from schemas import topics
@@ -19,6 +19,9 @@ from streams.sink import Refused
 log = get_logger(__name__)
 
 _PAUSE_SECONDS = 1.0
+LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
+"""Above what the topic takes, so that it is the broker that judges, after compression."""
+CUT_BYTES = 256 * 1024
 
 
 def key_of(letter: DeadLetter) -> bytes:
@@ -40,15 +43,22 @@ class DeadLetters:
                 "dead letter", reason=letter.reason, message=letter.message, partition=letter.partition,
                 offset=letter.offset, index=letter.index, provider=letter.provider_id,
             )  # fmt: skip
-            value = self._codec.encode(letter)
-            while True:
-                try:
-                    await self._producer.send_and_wait(topics.DEAD_LETTERS.name, value, key=key_of(letter))
-                except KafkaError as error:
-                    log.warning("the dead letter is not kept yet; waiting", error=str(error))
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                else:
-                    break
+            await self._publish(letter)
+
+    async def _publish(self, letter: DeadLetter) -> None:
+        key = key_of(letter)
+        while True:
+            try:
+                await self._producer.send_and_wait(topics.DEAD_LETTERS.name, self._codec.encode(letter), key=key)
+            except MessageSizeTooLargeError:
+                # The whole of it stands in its own topic, at the position that the letter names.
+                cut = f"{letter.message} (the first {CUT_BYTES} of {len(letter.payload)} bytes)"
+                letter = msgspec.structs.replace(letter, message=cut, payload=letter.payload[:CUT_BYTES])
+            except KafkaError as error:
+                log.warning("the dead letter is not kept yet; waiting", error=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
 
 def of_refused(refused: Refused, topic: str, generation: int, at: int) -> DeadLetter:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from prometheus_client import CollectorRegistry
 
-from schemas.events import LATENCY_BOUNDS_MS
+from schemas.avro_registry import FileSchemaRegistry
+from schemas.codec import dead_letter_codec
+from schemas.events import LATENCY_BOUNDS_MS, DeadLetter
 from schemas.tables import migrations
-from streams.dead_letters import key_of, of_refused
+from streams.dead_letters import CUT_BYTES, DeadLetters, key_of, of_refused
 from streams.health import Health, HealthServer
 from streams.pipeline import LARGEST_BATCH_BYTES, slices
 from streams.processor import Record
@@ -193,6 +196,35 @@ def test_most_rows_refused_is_no_fault_of_the_rows() -> None:
     with pytest.raises(StoppedError):
         sink.insert(tables.REJECTIONS, [a_row("poison")] * 30)
     assert len(paused) == 1
+
+
+class FakeProducer:
+    """Takes records of at most 300 kB, after it was away once."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[bytes, bytes]] = []
+        self.failures: list[Exception] = [KafkaConnectionError("away")]
+
+    async def send_and_wait(self, _topic: str, value: bytes, *, key: bytes) -> None:
+        if self.failures:
+            raise self.failures.pop()
+        if len(value) > 300_000:
+            raise MessageSizeTooLargeError
+        self.kept.append((key, value))
+
+
+async def test_a_dead_letter_is_kept_whatever_its_size_and_though_kafka_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.dead_letters._PAUSE_SECONDS", 0.0)
+    producer, codec = FakeProducer(), dead_letter_codec(FileSchemaRegistry())
+    letter = DeadLetter("statements", 1, 2, 30, -1, "", "", 0, "undecodable", "broken", b"x" * 1_000_000, 5)
+    await DeadLetters(producer, codec).publish([letter])
+    [(key, value)] = producer.kept
+    assert key == b"statements/2/30/-1"
+    kept = codec.decode(value)
+    assert kept.payload == b"x" * CUT_BYTES
+    assert kept.message == f"broken (the first {CUT_BYTES} of 1000000 bytes)"
 
 
 def test_a_refused_row_becomes_a_dead_letter_at_its_position() -> None:
