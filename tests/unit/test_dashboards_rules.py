@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from kafka.errors import KafkaConnectionError
 
 import dashboards
-from dashboards import palette, words
+from dashboards import broker, palette, words
 from dashboards.freshness import State, freshness
 from dashboards.intervals import quantile, wilson
 from dashboards.queries import Scope, _parse, load
@@ -19,6 +21,8 @@ from dashboards.screens.operations import ranges
 from dashboards.screens.queue import entries
 from dashboards.screens.student import level
 from dashboards.suppression import cell
+from infra.runtime.kafka import PartitionLag
+from infra.runtime.settings import KafkaSettings
 from schemas.events import LATENCY_BOUNDS_MS
 
 NOW = datetime(2026, 11, 20, 16, 42, 7, tzinfo=UTC)
@@ -203,3 +207,32 @@ def test_the_style_sheet_and_the_charts_have_the_same_colours():
     for name in ("soft", "line", "accent", "warn", "good", "none"):
         pair = f"--rt-{name}: light-dark({getattr(palette.LIGHT, name)}, {getattr(palette.DARK, name)})"
         assert pair in style
+
+
+def test_lag_is_asked_of_kafka_once_for_all_pages(monkeypatch):
+    asked: list[str] = []
+
+    def answer(_settings: KafkaSettings, topic: str) -> list[PartitionLag]:
+        asked.append(topic)
+        return [PartitionLag(0, 12, 10)]
+
+    monkeypatch.setattr(broker, "lag", answer)
+    reader = broker.LagReader(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+    first, second = reader.read(), reader.read()
+    assert first == second == [PartitionLag(0, 12, 10)]
+    assert len(asked) == 1
+
+
+def test_a_broker_that_is_away_leaves_lag_unknown_and_keeps_no_page_waiting(monkeypatch):
+    away = threading.Event()
+
+    def hang(_settings: KafkaSettings, _topic: str) -> list[PartitionLag]:
+        away.wait(60)
+        raise KafkaConnectionError
+
+    monkeypatch.setattr(broker, "lag", hang)
+    monkeypatch.setattr(broker, "_PATIENCE_SECONDS", 0.01)
+    reader = broker.LagReader(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+    assert reader.read() is None
+    away.set()
+    assert broker.LagReader(KafkaSettings()).read() is None
