@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from pathlib import Path
+from typing import Self
 
 import pytest
 from kafka import KafkaAdminClient
@@ -34,7 +35,7 @@ def owners(platform: Platform) -> dict[str, set[int]]:
     return {
         member["member_id"]: {
             partition
-            for topic in member["member_assignment"]["assigned_partitions"]
+            for topic in (member["member_assignment"] or {"assigned_partitions": []})["assigned_partitions"]
             if topic["topic"] == "statements"
             for partition in topic["partitions"]
         }
@@ -53,40 +54,36 @@ def test_a_replay_under_kills_of_worker_and_kafka_ends_as_the_file_says(platform
 def test_a_worker_started_by_hand_takes_over_partitions_and_gives_them_back(platform: Platform) -> None:
     endpoint, credential = a_new_provider(platform, "hand")
     wait(lambda: list(owners(platform).values()) == [{0, 1, 2, 3}], platform.said)
-    [first] = owners(platform)
-    posts = Posts(endpoint, credential)
-    by_hand = subprocess.Popen(platform.command("worker"), env=quiet_environment(), stderr=subprocess.DEVNULL)
-    try:
-        wait(lambda: sorted(map(len, owners(platform).values())) == [2, 2], platform.said)
-        shared = owners(platform)
-        assert shared[first] | shared[next(m for m in shared if m != first)] == {0, 1, 2, 3}
-        posts.go_on(2.0)
-        by_hand.send_signal(signal.SIGTERM)
-        assert by_hand.wait(30) == 0
-        wait(lambda: list(owners(platform).values()) == [{0, 1, 2, 3}], platform.said)
-    finally:
-        by_hand.kill()
-        by_hand.wait()
-    posts.go_on(1.0)
-    posts.stop()
+    with Posts(endpoint, credential) as posts:
+        by_hand = subprocess.Popen(platform.command("worker"), env=quiet_environment(), stderr=subprocess.DEVNULL)
+        try:
+            wait(lambda: sorted(map(len, owners(platform).values())) == [2, 2], platform.said)
+            assert set().union(*owners(platform).values()) == {0, 1, 2, 3}
+            posts.go_on(2.0)
+            by_hand.send_signal(signal.SIGTERM)
+            assert by_hand.wait(30) == 0
+            wait(lambda: list(owners(platform).values()) == [{0, 1, 2, 3}], platform.said)
+        finally:
+            by_hand.kill()
+            by_hand.wait()
+        posts.go_on(1.0)
     wait(lambda: counts(platform, "hand") == (posts.kept, posts.kept, posts.kept), platform.said)
 
 
 def test_the_store_stopped_under_load_loses_nothing_and_ingest_goes_on(platform: Platform) -> None:
     endpoint, credential = a_new_provider(platform, "steady")
-    posts = Posts(endpoint, credential)
-    posts.go_on(1.0)
-    front = platform.child("infra.dev.front")
-    front.suspend()
-    try:
-        before = posts.kept
-        posts.go_on(10.0)
-        assert posts.kept > before, "ingest does not need the store"
-        assert posts.refused == 0
-    finally:
-        front.resume()
-    posts.go_on(1.0)
-    posts.stop()
+    with Posts(endpoint, credential) as posts:
+        posts.go_on(1.0)
+        front = platform.child("infra.dev.front")
+        front.suspend()
+        try:
+            before = posts.kept
+            posts.go_on(10.0)
+            assert posts.kept > before, "ingest does not need the store"
+            assert posts.refused == 0
+        finally:
+            front.resume()
+        posts.go_on(1.0)
     wait(lambda: counts(platform, "steady") == (posts.kept, posts.kept, posts.kept), platform.said)
 
 
@@ -111,17 +108,20 @@ class Posts:
         self._connection = Connection(endpoint, *credential)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._post()))
+
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stopped.set()
+        self._thread.join(90)
 
     def go_on(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             assert self._thread.is_alive()
             time.sleep(0.1)
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(60)
 
     async def _post(self) -> None:
         await self._connection.until_known(patience=60)
