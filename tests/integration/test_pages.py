@@ -1,4 +1,4 @@
-"""Each page in its states, without a browser, over a real store: populated, empty, late, refused, and store away."""
+"""Each page in its states, without a browser, over a real store: full, empty, late, refused, and store away."""
 
 from __future__ import annotations
 
@@ -15,46 +15,19 @@ from streamlit.testing.v1 import AppTest
 
 import dashboards
 from dashboards import people
-from dashboards.access import Role, Scope, StudentFacts, Viewer, decide
-from dashboards.queries import Scope as QueryScope
-from dashboards.queries import load
+from dashboards.access import decide
 from dashboards.session import Services
-from dashboards.store import NotAllowedError, Store, StoreError
+from dashboards.store import Store, StoreError
 from infra.dev.front.process import Front
 from infra.dev.ports import any_free
-from infra.runtime import clickhouse, registry
 from infra.runtime.clickhouse import open_clickhouse
-from infra.runtime.settings import ClickHouseSettings, DashboardsSettings, KafkaSettings, RegistrySettings, Settings
+from infra.runtime.settings import DashboardsSettings, Settings
 from tests.fixtures.district_rows import District, write_district
+from tests.fixtures.pages_store import prepared, settings_of, store_of, viewer_of
 
 pytestmark = pytest.mark.clickhouse
 APP = str(Path(dashboards.__file__).with_name("app.py"))
 NOW = datetime.now(UTC)
-
-
-def settings_of(front: Front, folder: Path, database: str) -> Settings:
-    return Settings(
-        data_dir=folder,
-        kafka=KafkaSettings(partitions=4),
-        clickhouse=ClickHouseSettings(host=front.host, port=front.port, database=database),
-        registry=RegistrySettings(url=f"sqlite:///{folder / 'registry.sqlite3'}"),
-        dashboards=DashboardsSettings(demo_sign_in=True),
-    )
-
-
-def prepared(settings: Settings) -> Engine:
-    clickhouse.migrate(settings.clickhouse)
-    engine = registry.open_registry(settings.registry_url())
-    registry.migrate(engine)
-    return engine
-
-
-@pytest.fixture(scope="module")
-def populated(clickhouse_front: Front, tmp_path_factory) -> Iterator[tuple[Settings, Engine, District]]:
-    settings = settings_of(clickhouse_front, tmp_path_factory.mktemp("pages"), "pages_full")
-    engine = prepared(settings)
-    yield settings, engine, write_district(settings, engine, now=NOW)
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -107,71 +80,59 @@ def shown(page: AppTest) -> str:
     return "\n".join(parts)
 
 
-def store_of(populated: tuple[Settings, Engine, District]) -> Store:
-    settings, engine, _ = populated
-    return Store(settings, engine, remember_s=0)
-
-
-def viewer_of(populated: tuple[Settings, Engine, District], who: str) -> Viewer:
-    _, engine, district = populated
-    member = people.staff_member(engine, staff_id=district.staff[who])
-    assert member is not None
-    return member.viewer
-
-
-def test_the_demo_lets_anyone_choose_and_says_so(populated, open_page):
-    page = open_page(populated[0])
+def test_the_demo_lets_anyone_choose_and_says_so(district_store, open_page):
+    page = open_page(district_store[0])
     text = shown(page)
     assert "anyone can choose" in text
-    page.button(key=populated[2].staff["counselor"]).click().run()
+    page.button(key=district_store[2].staff["counselor"]).click().run()
     assert "Who needs me today" in shown(page)
 
 
-def test_without_the_demo_and_without_a_provider_of_identities_nobody_gets_in(populated, open_page):
-    settings, _, district = populated
+def test_without_the_demo_and_without_a_provider_of_identities_nobody_gets_in(district_store, open_page):
+    settings, _, district = district_store
     closed = settings.model_copy(update={"dashboards": DashboardsSettings(demo_sign_in=False)})
     text = shown(open_page(closed, district.staff["leader"]))
     assert "Sign-in is not set up" in text
     assert "District today" not in text
 
 
-def test_the_district_page_shows_counts_trust_and_schools(populated, open_page):
-    text = shown(open_page(populated[0], populated[2].staff["leader"]))
+def test_the_district_page_shows_counts_trust_and_schools(district_store, open_page):
+    text = shown(open_page(district_store[0], district_store[2].staff["leader"]))
     for said in ("District today", "Statements today", "Students active today", "5 of 5 providers reporting",
                  "Data as of", "Cedar Grove Middle", "Everything accepted is shown"):  # fmt: skip
         assert said in text
 
 
-def test_a_small_school_is_not_shown_and_cannot_be_found_by_subtraction(populated, open_page):
-    text = shown(open_page(populated[0], populated[2].staff["leader"]))
+def test_a_small_school_is_not_shown_and_cannot_be_found_by_subtraction(district_store, open_page):
+    text = shown(open_page(district_store[0], district_store[2].staff["leader"]))
     assert "n&lt;10" in text or "n<10" in text
     assert "held back" in text
 
 
-def test_the_queue_shows_who_why_and_how_well_backed(populated, open_page):
-    settings, engine, district = populated
+def test_the_queue_shows_who_why_and_how_well_backed(district_store, open_page):
+    settings, engine, district = district_store
     page = open_page(settings, district.staff["counselor"])
     text = shown(page)
     for said in ("on the last", "right in the last 5 active days", "low, 1 of 5", "Cedar Grove Middle"):
         assert said in text
-    viewer = viewer_of(populated, "counselor")
-    waiting = {row["student_id"] for row in store_of(populated).query(viewer, "queue")}
+    viewer = viewer_of(district_store, "counselor")
+    waiting = {row["student_id"] for row in store_of(district_store).query(viewer, "queue")}
     assert waiting
     assert waiting <= set(district.of_school("sch-1"))
     for name in people.student_names(engine, viewer, sorted(waiting)).values():
         assert name in text
 
 
-def test_the_queue_can_be_narrowed_by_reason(populated, open_page):
-    page = open_page(populated[0], populated[2].staff["counselor"])
+def test_the_queue_can_be_narrowed_by_reason(district_store, open_page):
+    page = open_page(district_store[0], district_store[2].staff["counselor"])
     page.button_group(key="queue-rule").set_value("inactivity").run()
     text = shown(page)
     assert "on the last" in text
     assert "right in the last 5 active days" not in text
 
 
-def test_a_provider_sees_what_was_refused_where_and_what_to_do(populated, open_page):
-    page = open_page(populated[0], populated[2].staff["provider"])
+def test_a_provider_sees_what_was_refused_where_and_what_to_do(district_store, open_page):
+    page = open_page(district_store[0], district_store[2].staff["provider"])
     page.button_group(key="provider-span").set_value("24 hours").run()
     text = shown(page)
     for said in ("Item practice", "an agent needs exactly one identifier", "$[*].actor", "send mbox, openid or account",
@@ -180,15 +141,15 @@ def test_a_provider_sees_what_was_refused_where_and_what_to_do(populated, open_p
     assert "Classroom LMS" not in text
 
 
-def test_operations_shows_that_everything_is_accounted_for(populated, open_page):
-    text = shown(open_page(populated[0], populated[2].staff["operator"]))
+def test_operations_shows_that_everything_is_accounted_for(district_store, open_page):
+    text = shown(open_page(district_store[0], district_store[2].staff["operator"]))
     for said in ("Operations", "Dead letters", "undecodable", "balanced", "worker-1", "From acceptance to visible"):
         assert said in text
     assert "missing" not in text
 
 
-def test_a_difference_is_told_in_the_reconciliation(populated, open_page):
-    settings, _, district = populated
+def test_a_difference_is_told_in_the_reconciliation(district_store, open_page):
+    settings, _, district = district_store
     hour = (NOW - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
     row = ["provider-video", hour, "ingest-2", 1, 7, 0, 10, [0] * 14, 1]
     with open_clickhouse(settings.clickhouse) as client:
@@ -229,13 +190,13 @@ def audit_of(settings: Settings, student_id: str) -> list[tuple[str, str, str]]:
         ).result_rows  # type: ignore[return-value]
 
 
-def with_an_open_warning(populated) -> str:
-    return str(store_of(populated).query(viewer_of(populated, "counselor"), "queue")[0]["student_id"])
+def with_an_open_warning(district_store) -> str:
+    return str(store_of(district_store).query(viewer_of(district_store, "counselor"), "queue")[0]["student_id"])
 
 
-def test_a_student_page_leads_with_strengths_and_gives_reasons_with_numbers(populated):
-    settings, engine, district = populated
-    student_id = with_an_open_warning(populated)
+def test_a_student_page_leads_with_strengths_and_gives_reasons_with_numbers(district_store):
+    settings, engine, district = district_store
+    student_id = with_an_open_warning(district_store)
     text = shown(student_page(settings, engine, district.staff["counselor"], student_id))
     assert text.index("Going well") < text.index("Own baseline")
     for said in ("Line drawn at", "Evidence", "Over time", "the student is at the school", "mastered", "Access log"):
@@ -244,8 +205,8 @@ def test_a_student_page_leads_with_strengths_and_gives_reasons_with_numbers(popu
     assert "Sam Keller" not in text
 
 
-def test_a_view_of_a_student_is_written_once_however_often_the_page_is_read_again(populated):
-    settings, engine, district = populated
+def test_a_view_of_a_student_is_written_once_however_often_the_page_is_read_again(district_store):
+    settings, engine, district = district_store
     student_id = district.of_school("sch-1")[20]
     page = student_page(settings, engine, district.staff["counselor"], student_id)
     shown(page.run().run())
@@ -253,9 +214,9 @@ def test_a_view_of_a_student_is_written_once_however_often_the_page_is_read_agai
 
 
 @pytest.mark.parametrize("who", ["caseload", "teacher", "leader", "principal", "operator", "provider"])
-def test_a_forged_link_ends_in_words_and_in_the_audit_and_shows_nothing(populated, who):
-    settings, engine, district = populated
-    viewer = viewer_of(populated, who)
+def test_a_forged_link_ends_in_words_and_in_the_audit_and_shows_nothing(district_store, who):
+    settings, engine, district = district_store
+    viewer = viewer_of(district_store, who)
     facts = [people.student_facts(engine, key) for key in district.of_school("sch-1")]
     outside = [student for student in facts if student and not decide(viewer, student).allowed][-1]
     before = len(audit_of(settings, outside.student_id))
@@ -268,8 +229,8 @@ def test_a_forged_link_ends_in_words_and_in_the_audit_and_shows_nothing(populate
 
 
 @pytest.mark.parametrize("link", ["not-an-id", "' OR 1=1 --", str(uuid4())])
-def test_a_link_to_nobody_gets_the_same_answer(populated, link):
-    settings, engine, district = populated
+def test_a_link_to_nobody_gets_the_same_answer(district_store, link):
+    settings, engine, district = district_store
     text = shown(student_page(settings, engine, district.staff["counselor"], link))
     assert "You cannot open this page" in text
 
@@ -308,8 +269,8 @@ def test_late_data_is_shown_with_a_notice(bare, open_page):
 
 
 @pytest.mark.parametrize("who", ["leader", "counselor", "operator", "provider"])
-def test_a_store_that_is_away_is_said_with_a_way_to_try_again(populated, open_page, who):
-    settings, _, district = populated
+def test_a_store_that_is_away_is_said_with_a_way_to_try_again(district_store, open_page, who):
+    settings, _, district = district_store
     nowhere = settings.clickhouse.model_copy(update={"port": any_free("127.0.0.1"), "connect_timeout_seconds": 1.0})
     page = open_page(settings.model_copy(update={"clickhouse": nowhere}), district.staff[who])
     text = shown(page)
@@ -317,115 +278,9 @@ def test_a_store_that_is_away_is_said_with_a_way_to_try_again(populated, open_pa
     assert "Try again" in text
 
 
-def test_without_an_audit_no_record_is_opened(populated):
-    settings, engine, district = populated
+def test_without_an_audit_no_record_is_opened(district_store):
+    settings, engine, district = district_store
     nowhere = settings.clickhouse.model_copy(update={"port": any_free("127.0.0.1"), "connect_timeout_seconds": 1.0})
     store = Store(settings.model_copy(update={"clickhouse": nowhere}), engine)
     with pytest.raises(StoreError):
-        store.open_student(viewer_of(populated, "counselor"), district.of_school("sch-1")[0], "student")
-
-
-def parameters_of(name: str, populated) -> dict[str, Any]:
-    district = populated[2]
-    query = load()[name]
-    since: Any = NOW - timedelta(days=30)
-    values = {
-        "since": since.date() if "{since:Date}" in query.sql else since,
-        "until": NOW, "today": NOW.date(), "most": 100, "step_s": 60, "provider": "provider-practice",
-        "enough_days": 10, "student": district.of_school("sch-2")[0],
-        "students": [row["student_id"] for row in district.students],
-    }  # fmt: skip
-    return {key: value for key, value in values.items() if key in query.parameters}
-
-
-@pytest.mark.parametrize("name", sorted(load()))
-def test_every_query_runs_for_those_who_may_and_is_refused_to_the_others(populated, name):
-    store, query = store_of(populated), load()[name]
-    asked = parameters_of(name, populated)
-    for who in populated[2].staff:
-        viewer = viewer_of(populated, who)
-        allowed = query.scope is QueryScope.EVERYONE or _may(viewer, query.scope, populated)
-        if allowed:
-            store.query(viewer, name, **asked)
-        else:
-            with pytest.raises(NotAllowedError):
-                store.query(viewer, name, **asked)
-
-
-def _may(viewer: Viewer, scope: QueryScope, populated) -> bool:
-    roles = {
-        QueryScope.STUDENTS: {Role.COUNSELOR, Role.TEACHER, Role.LEADER},
-        QueryScope.AGGREGATES: {Role.COUNSELOR, Role.TEACHER, Role.LEADER},
-        QueryScope.PROVIDERS: {Role.LEADER, Role.OPERATOR, Role.PROVIDER},
-        QueryScope.OPERATIONS: {Role.LEADER, Role.OPERATOR},
-    }
-    if scope is QueryScope.STUDENT:
-        facts = people.student_facts(populated[1], populated[2].of_school("sch-2")[0])
-        return facts is not None and decide(viewer, facts).allowed
-    return viewer.role in roles[scope]
-
-
-def every_viewer(district: District) -> Iterator[Viewer]:
-    """Each role with each kind of scope, and with none."""
-    student = next(row for row in district.students if row["school_id"] == "sch-1")
-    values = {
-        "district": "*", "school": "sch-1", "grade": f"sch-1/{student['grade']}", "section": student["section"],
-        "caseload": student["student_id"], "provider": "provider-practice",
-    }  # fmt: skip
-    for role in Role:
-        yield Viewer("staff", role)
-        for kind, value in values.items():
-            yield Viewer("staff", role, frozenset({Scope(kind, value)}))
-
-
-def test_each_role_and_scope_reads_the_rows_of_exactly_the_students_that_it_may_open(populated):
-    _, engine, district = populated
-    store = store_of(populated)
-    facts = [student for row in district.students if (student := people.student_facts(engine, row["student_id"]))]
-    since = NOW.date() - timedelta(days=60)
-    for viewer in every_viewer(district):
-        allowed = {student.student_id for student in facts if decide(viewer, student).allowed}
-        ids = [student.student_id for student in facts]
-        try:
-            rows = store.query(viewer, "queue_activity", students=ids, since=since)
-        except NotAllowedError:
-            assert not allowed
-            continue
-        assert {row["student_id"] for row in rows} == allowed
-        assert set(people.student_names(engine, viewer, ids)) == allowed
-
-
-def test_each_pair_of_viewer_and_student_is_answered_or_refused_as_decided(populated):
-    _, engine, district = populated
-    store = store_of(populated)
-    some = [*district.of_school("sch-1")[:3], *district.of_school("sch-2")[:2], district.students[-1]["student_id"]]
-    for viewer in every_viewer(district):
-        for student_id in some:
-            facts = people.student_facts(engine, student_id)
-            if decide(viewer, facts or StudentFacts("")).allowed:
-                assert store.query(viewer, "student_days", student=student_id, since=NOW.date() - timedelta(days=60))
-            else:
-                with pytest.raises(NotAllowedError):
-                    store.query(viewer, "student_days", student=student_id, since=NOW.date() - timedelta(days=60))
-
-
-def test_a_provider_reads_no_row_of_another_provider(populated):
-    store, viewer = store_of(populated), viewer_of(populated, "provider")
-    for name in ("provider_rejections", "provider_unaligned", "provider_unmapped_verbs"):
-        assert store.query(viewer, name, provider="provider-lms", since=NOW - timedelta(days=30)) == []
-    rows = store.query(viewer, "provider_minutes", provider="", since=NOW - timedelta(days=30), step_s=3600)
-    assert {row["provider_id"] for row in rows} == {"provider-practice"}
-
-
-def test_answers_remembered_for_one_scope_are_not_given_to_another(populated):
-    settings, engine, _ = populated
-    store = Store(settings, engine, remember_s=60)
-    school = store.query(viewer_of(populated, "counselor"), "queue")
-    caseload = store.query(viewer_of(populated, "caseload"), "queue")
-    assert {row["student_id"] for row in caseload} < {row["student_id"] for row in school}
-
-
-def test_a_member_of_staff_is_found_by_address_in_any_case_and_by_no_pattern(populated):
-    engine = populated[1]
-    assert people.staff_member(engine, email="Leader@District.example") is not None
-    assert people.staff_member(engine, email="%@district.example") is None
+        store.open_student(viewer_of(district_store, "counselor"), district.of_school("sch-1")[0], "student")
