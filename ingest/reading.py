@@ -64,13 +64,14 @@ def from_cursor(text: str) -> Filter:
         raise ValueError("is no cursor of this service") from error
 
 
-def by_id(client: Client, statement_id: str, *, voided: bool) -> bytes | None:
-    """JSON of one statement, which must be voided or must not be (Data 2.3.2); None where there is none."""
+def by_id(client: Client, statement_id: str, provider_id: str, *, voided: bool) -> bytes | None:
+    """JSON of a provider's statement, which must be voided or must not be (Data 2.3.2); None where there is none."""
     found = client.query(
         "SELECT statement, verb_iri, (SELECT count() FROM statements FINAL"
         " WHERE verb_iri = {voiding:String} AND lower(activity) = {id:String}) > 0"
-        " FROM statements FINAL WHERE statement_id = toUUID({id:String}) ORDER BY stored LIMIT 1",
-        parameters={"id": statement_id.lower(), "voiding": VOIDED},
+        " FROM statements FINAL WHERE statement_id = toUUID({id:String}) AND provider_id = {provider:String}"
+        " ORDER BY stored LIMIT 1",
+        parameters={"id": statement_id.lower(), "provider": provider_id, "voiding": VOIDED},
     ).result_rows
     if not found:
         return None
@@ -79,10 +80,10 @@ def by_id(client: Client, statement_id: str, *, voided: bool) -> bytes | None:
     return _bytes(text) if is_voided == voided else None
 
 
-def page(client: Client, wanted: Filter, group_keys: list[str]) -> list[Row]:
-    """Statements that match and are not voided, one more than the limit where there are more."""
-    clauses = [_NOT_VOIDED]
-    parameters: dict[str, Any] = {"limit": wanted.limit + 1, "voiding": VOIDED}
+def page(client: Client, wanted: Filter, provider_id: str, group_keys: list[str]) -> list[Row]:
+    """A provider's statements that match and are not voided, one more than the limit where there are more."""
+    clauses = ["provider_id = {provider:String}", _NOT_VOIDED]
+    parameters: dict[str, Any] = {"limit": wanted.limit + 1, "provider": provider_id, "voiding": VOIDED}
     for name, column in (("verb", "verb_iri"), ("activity", "activity")):
         if value := getattr(wanted, name):
             clauses.append(f"{column} = {{{name}:String}}")

@@ -40,7 +40,10 @@ T_ = TypeVar("T_")
 
 
 class StatementReads:
-    """Answers reads; an author sees what it was last told is kept."""
+    """Answers reads: a provider reads what it wrote itself, at once after it was told that it is kept.
+
+    What other providers know about a student is none of its purposes; wider scopes of reading are granted, not assumed.
+    """
 
     def __init__(self, progress: Progress, store: Store, agents: AgentReader) -> None:
         self._progress = progress
@@ -55,18 +58,18 @@ class StatementReads:
         wanted, agent = (Filter(), None) if one else _filter(asked)
         await self._progress.own_writes(by.key)
         try:
-            return await (self._one(asked) if one else self._page(wanted, agent))
+            return await (self._one(asked, by) if one else self._page(wanted, agent, by))
         except (StoreError, SQLAlchemyError, HTTPError, OSError):
             raise retry_after(503, "the store does not answer: try again", 2) from None
 
-    async def _one(self, asked: dict[str, str]) -> Answer:
+    async def _one(self, asked: dict[str, str], by: Credential) -> Answer:
         if not asked.keys() <= _GET_ONE or asked.keys() >= _IDS:
             raise broken(400, PARAMETER, "an id goes with no other parameter than format and attachments")
         voided = "voidedStatementId" in asked
         statement_id = asked["voidedStatementId" if voided else "statementId"]
         if not terms.is_uuid(statement_id):
             raise broken(400, PARAMETER, "the id is no UUID")
-        found = await self._store.run(lambda client: by_id(client, statement_id, voided=voided))
+        found = await self._store.run(lambda client: by_id(client, statement_id, by.provider_id, voided=voided))
         if found is None:
             kind = "voided statement" if voided else "statement"
             raise broken(404, NOT_FOUND, f"there is no {kind} of this id")
@@ -74,14 +77,14 @@ class StatementReads:
         modified = format_datetime(datetime.fromisoformat(statement["stored"]), usegmt=True)
         return 200, ENCODER.encode(statement), [JSON, (b"last-modified", modified.encode())]
 
-    async def _page(self, wanted: Filter, agent: dict[str, Any] | None) -> Answer:
+    async def _page(self, wanted: Filter, agent: dict[str, Any] | None, by: Credential) -> Answer:
         if agent is not None:
             identity = await self._in_thread(lambda: self._agents.identity_of(agent))
             if identity is None:
                 return _page_of([], "")
             wanted = msgspec.structs.replace(wanted, identity=identity)
         groups = await self._in_thread(lambda: self._agents.groups_of(wanted.identity)) if wanted.identity else []
-        rows = await self._store.run(lambda client: page(client, wanted, groups))
+        rows = await self._store.run(lambda client: page(client, wanted, by.provider_id, groups))
         more = ""
         if len(rows) > wanted.limit:
             rows = rows[: wanted.limit]

@@ -221,3 +221,14 @@ async def test_an_erased_agent_reads_as_one_that_tells_nothing(reading: Reading)
         actor = (await get(client, statementId=statement_id)).json()["actor"]
     assert set(actor) == {"objectType", "account"}
     assert "student" not in json.dumps(actor)
+
+
+async def test_a_provider_reads_what_it_wrote_and_nothing_of_another(reading: Reading) -> None:
+    async with reading.door.open() as own, reading.door.open("key-p2") as other:
+        [mine] = (await own.post("/xapi/statements", json=statement())).json()
+        [theirs] = (await other.post("/xapi/statements", json=statement())).json()
+        await asyncio.to_thread(reading.work)
+        assert await found(own) == [mine]
+        assert await found(other) == [theirs]
+        assert (await get(own, statementId=mine)).status_code == 200
+        assert (await get(other, statementId=mine)).status_code == 404
