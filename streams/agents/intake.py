@@ -115,7 +115,6 @@ class Partitions:
 
     async def _on_revoked(self, _app: faust.App, revoked: set[TP], **_: Any) -> None:
         await self._offsets.commit()
-        self._app.consumer.forget(revoked)
         self._offsets.drop(revoked)
         mine = partitions_of(self._topic, revoked)
         self._pipeline.drop(mine)

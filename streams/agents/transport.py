@@ -9,7 +9,7 @@ here: the worker commits offsets itself, and learns from the fetcher's own threa
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -46,7 +46,20 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.read_until: dict[TP, ReadUntil] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing was read yet."""
+        self._read: tuple[Any, dict[TP, ReadUntil]] = (None, {})
+
+    def read_until(self) -> dict[TP, ReadUntil]:
+        """How far each partition was read in the present assignment.
+
+        What a former one had read tells nothing: its records may have been thrown away unwritten. A fetch that was
+        under way ends in the middle of a rebalance, so that forgetting at the revocation would not be enough.
+        """
+        assignment, known = self._read
+        return dict(known) if assignment is _assignment(self._consumer) else {}
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -60,18 +73,21 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, **limits: Any) -> Any:
         records = await super()._fetch_records(consumer, active_partitions, **limits)
-        assignment = consumer._subscription.subscription.assignment if consumer._subscription.subscription else None
+        assignment = _assignment(consumer)
         if assignment is None:
             return records
+        if assignment is not self._read[0]:
+            self._read = (assignment, {})
+        known = self._read[1]
         for tp in assignment.tps:
             state = assignment.state_value(tp)
             if not state.has_valid_position or state.lso is None:
                 continue
             mine = TP(tp.topic, tp.partition)
             fetched = records.get(tp)
-            before = self.read_until.get(mine)
+            before = known.get(mine)
             last = fetched[-1].offset if fetched else before.last_record if before else -1
-            self.read_until[mine] = ReadUntil(last, state.position, max(state.lso, state.position))
+            known[mine] = ReadUntil(last, state.position, max(state.lso, state.position))
         return records
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
@@ -90,6 +106,12 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return True
 
 
+def _assignment(consumer: Any) -> Any:
+    """The present assignment, another object after each rebalance; None where there is none."""
+    subscription = consumer._subscription.subscription if consumer is not None else None
+    return subscription.assignment if subscription is not None else None
+
+
 class ReadCommittedConsumer(Consumer):  # type: ignore[misc]
     """Faust's consumer over such a thread."""
 
@@ -102,13 +124,8 @@ class ReadCommittedConsumer(Consumer):  # type: ignore[misc]
         """Nothing: gaps are of use only where Faust itself works out what to commit."""
 
     def read_until(self) -> Mapping[TP, ReadUntil]:
-        """How far each partition was read."""
-        return dict(self._thread.read_until)
-
-    def forget(self, tps: Iterable[TP]) -> None:
-        """Partitions were revoked."""
-        for tp in tps:
-            self._thread.read_until.pop(TP(tp.topic, tp.partition), None)
+        """How far each partition was read in the present assignment."""
+        return dict(self._thread.read_until())
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit next offsets; False when they are not taken now, to be tried again."""
