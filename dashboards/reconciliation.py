@@ -1,4 +1,8 @@
-"""Accepted = stored + duplicates + dead-lettered + in flight, judged for one provider and hour. Pure."""
+"""Accepted = stored + duplicates + dead-lettered + in flight, judged for one provider and hour. Pure.
+
+Accepted is the ledger: what the door counted into the header of each record of the log. What the door answered with a
+2xx is counted apart, and is at most that (docs/decisions/0010).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
-
-COUNT_DELAY: Final = timedelta(minutes=2)
-"""The count of accepted statements travels by a topic of its own, so it may come later than the statements."""
+from typing import Any
 
 
 class Verdict(StrEnum):
@@ -17,16 +18,22 @@ class Verdict(StrEnum):
 
     BALANCED = "balanced"
     IN_FLIGHT = "in flight"
-    MISSING = "missing"  # accepted, and neither stored nor explained, though the sinks have passed that hour
-    COUNTING = "count on its way"  # more found than accepted, in an hour whose count is still coming
-    SURPLUS = "surplus"  # more found than accepted
+    MISSING = "missing"  # in the log, and neither stored nor explained, though the sinks have passed that hour
+    LOST = "answered, not in the log"  # told to be kept, and not found, though the sinks have passed that hour
+    SURPLUS = "surplus"  # more found than the log holds
 
 
 @dataclass(frozen=True)
 class Balance:
-    """One line. ``in_flight`` and ``difference`` never stand for the same statements."""
+    """One line; ``in_flight`` and ``difference`` never stand for the same statements.
+
+    Attributes:
+        accepted: statements in the log, or answered with a 2xx where workers have not read them yet.
+        answered: statements answered with a 2xx; fewer than accepted where a process died, or Kafka was late.
+    """
 
     accepted: int
+    answered: int
     stored: int
     duplicates: int
     dead: int
@@ -34,24 +41,30 @@ class Balance:
     difference: int
     verdict: Verdict
 
+    @property
+    def off(self) -> bool:
+        """Whether someone has to look."""
+        return self.difference != 0
 
-def judge(row: Mapping[str, Any], through: datetime | None, now: datetime) -> Balance:
+
+def judge(row: Mapping[str, Any], through: datetime | None) -> Balance:
     """Judge one row of queries/reconciliation.sql.
 
     Args:
-        row: accepted, stored, duplicates, dead, and ``hour``, the start of the hour.
+        row: accepted, answered, stored, duplicates, dead, and ``hour``, the start of the hour.
         through: until when the sinks are complete; None when they never said so.
-        now: the time of the question.
     """
-    rest = row["accepted"] - row["stored"] - row["duplicates"] - row["dead"]
-    end = row["hour"] + timedelta(hours=1)
-    in_flight, difference = 0, rest
-    if rest > 0 and (through is None or through < end):
-        in_flight, difference, verdict = rest, 0, Verdict.IN_FLIGHT
-    elif rest > 0:
-        verdict = Verdict.MISSING
-    elif rest < 0:
-        verdict = Verdict.COUNTING if now < end + COUNT_DELAY else Verdict.SURPLUS
-    else:
-        verdict = Verdict.BALANCED
-    return Balance(row["accepted"], row["stored"], row["duplicates"], row["dead"], in_flight, difference, verdict)
+    accepted, answered = row["accepted"], row["answered"]
+    accounted = row["stored"] + row["duplicates"] + row["dead"]
+    in_flight = difference = 0
+    verdict = Verdict.BALANCED
+    if through is None or through < row["hour"] + timedelta(hours=1):
+        # What is being written may be counted at one end and not yet at the other.
+        accepted = max(accepted, answered, accounted)
+        if in_flight := accepted - accounted:
+            verdict = Verdict.IN_FLIGHT
+    elif difference := accepted - accounted:
+        verdict = Verdict.MISSING if difference > 0 else Verdict.SURPLUS
+    elif answered > accepted:
+        difference, verdict = answered - accepted, Verdict.LOST
+    return Balance(accepted, answered, row["stored"], row["duplicates"], row["dead"], in_flight, difference, verdict)

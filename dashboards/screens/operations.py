@@ -87,7 +87,7 @@ def _balances(context: Context) -> list[tuple[Row, Balance]]:
     progress = context.store.query(context.viewer, "progress")
     known = [moment for row in progress if (moment := consistent_through(row)) is not None]
     through = min(known) if known and len(known) >= context.settings.kafka.partitions else None
-    return [(row, judge(row, through, context.now())) for row in rows]
+    return [(row, judge(row, through)) for row in rows]
 
 
 def _latencies(rows: list[Row]) -> list[Row]:
@@ -105,7 +105,7 @@ def _tiles(
     p50, p95, p99 = (words.milliseconds(quantile(buckets, share)) for share in (0.5, 0.95, 0.99))
     written = [row["statements"] for row in flushes]
     letters = sum(row["statements"] for row in dead)
-    off = [balance for _, balance in balances if balance.verdict in (Verdict.MISSING, Verdict.SURPLUS)]
+    off = [balance for _, balance in balances if balance.off]
     in_flight = sum(balance.in_flight for _, balance in balances)
     waiting = sum(row["lag"] for row in lag)
     ui.tiles(
@@ -135,8 +135,8 @@ def _tiles(
 _VERDICTS = {
     Verdict.BALANCED: ("check_circle", "rt-good"),
     Verdict.IN_FLIGHT: ("pending", "rt-accent"),
-    Verdict.COUNTING: ("pending", "rt-accent"),
     Verdict.MISSING: ("error", "rt-warn"),
+    Verdict.LOST: ("error", "rt-warn"),
     Verdict.SURPLUS: ("error", "rt-warn"),
 }
 
@@ -146,29 +146,30 @@ def _reconciliation(context: Context, balances: list[tuple[Row, Balance]]) -> No
         ui.empty(f"Nothing was accepted in {_HOURS} hours", "Each provider and hour gets a line here.")
         return
     st.caption(
-        "Accepted (counted at the door) = stored + duplicates + dead-lettered + in flight; the difference must be 0."
+        "Accepted (counted at the door, carried by the log) = stored + duplicates + dead-lettered + in flight; the "
+        "difference must be 0. Answered: what providers were told is kept."
     )
     columns = {
-        "hour": "Hour", "provider": "Provider", "accepted": "#Accepted", "stored": "#Stored",
+        "hour": "Hour", "provider": "Provider", "accepted": "#Accepted", "answered": "#Answered",
+        "stored": "#Stored",
         "duplicates": "#Duplicates", "dead": "#Dead-lettered", "in_flight": "#In flight", "difference": "#Difference",
         "verdict": "State",
     }  # fmt: skip
-    first = sorted(balances, key=lambda pair: pair[1].verdict not in (Verdict.MISSING, Verdict.SURPLUS))
+    first = sorted(balances, key=lambda pair: not pair[1].off)
     ui.table(columns, [_balance(context, row, balance) for row, balance in first], says="Reconciliation")
 
 
 def _balance(context: Context, row: Row, balance: Balance) -> dict[str, str]:
     symbol, colour = _VERDICTS[balance.verdict]
-    off = balance.verdict in (Verdict.MISSING, Verdict.SURPLUS)
     difference = f"{balance.difference:+,}" if balance.difference else "0"
     return {
         "hour": f'<span class="rt-nowrap">{row["hour"].astimezone(context.zone):%-d %b, %H:%M}</span>',
         "provider": ui.text(context.catalogue.provider(row["provider_id"])),
         **{
             name: words.count(getattr(balance, name))
-            for name in ("accepted", "stored", "duplicates", "dead", "in_flight")
+            for name in ("accepted", "answered", "stored", "duplicates", "dead", "in_flight")
         },
-        "difference": f'<b class="rt-warn">{difference}</b>' if off else difference,
+        "difference": f'<b class="rt-warn">{difference}</b>' if balance.off else difference,
         "verdict": f'<span class="rt-nowrap">{ui.icon(symbol, colour)} {balance.verdict}</span>',
     }
 

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import psutil
@@ -29,7 +30,7 @@ def front(tmp_path: Path) -> Iterator[Front]:
         yield front
 
 
-def connect(front: Front, **options: str) -> Client:
+def connect(front: Front, **options: Any) -> Client:
     return clickhouse_connect.get_client(
         host=front.host, port=front.port, autogenerate_session_id=False, query_retries=0, **options
     )

@@ -148,16 +148,22 @@ def test_operations_shows_that_everything_is_accounted_for(district_store, open_
     assert "missing" not in text
 
 
-def test_a_difference_is_told_in_the_reconciliation(district_store, open_page):
+@pytest.mark.parametrize(
+    ("table", "columns", "values", "said"),
+    [
+        ("ledger", ["partition", "generation", "watermark", "statements"], [63, 1, 1, 7], "missing"),
+        ("provider_minutes", ["instance", "accepted", "offset"], ["ingest-2", 7, 1], "answered, not in the log"),
+    ],
+)
+def test_a_difference_is_told_in_the_reconciliation(district_store, open_page, table, columns, values, said):
     settings, _, district = district_store
     hour = (NOW - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
-    row = ["provider-video", hour, "ingest-2", 1, 7, 0, 10, [0] * 14, 1]
     with open_clickhouse(settings.clickhouse) as client:
-        client.insert("provider_minutes", [row])
+        client.insert(table, [["provider-video", hour, *values]], column_names=["provider_id", "minute", *columns])
         text = shown(open_page(settings, district.staff["operator"]))
-        client.command("DELETE FROM provider_minutes WHERE instance = 'ingest-2'")
+        client.command(f"DELETE FROM {table} WHERE {columns[0]} = {values[0]!r}")
     assert "+7" in text
-    assert "missing" in text
+    assert said in text
 
 
 def student_page(settings: Settings, engine: Engine, staff_id: str, student_id: str) -> AppTest:

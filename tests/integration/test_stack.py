@@ -90,9 +90,12 @@ class Running:
             assert self.process.poll() is None, self.told()
             time.sleep(0.1)
 
+    def wait_until_running(self) -> None:
+        self.wait_for(lambda: "Roundtrip runs" in self.told())
+
     def settings(self) -> Settings:
         """What other commands find out."""
-        return Settings(**nested(read_environment(self.data_dir)))
+        return Settings.model_validate(nested(read_environment(self.data_dir)))
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGINT)
@@ -178,7 +181,7 @@ def test_a_second_start_goes_on_and_a_fresh_one_begins_anew(stack: Running, tmp_
     for arguments, expected in (((), 1), (("fresh",), 0)):
         again = Running(tmp_path, *arguments)
         try:
-            again.wait_for(lambda again=again: "Roundtrip runs" in again.told())
+            again.wait_until_running()
             assert count(insert=False) == expected
             assert again.end() == 0
         finally:

@@ -67,31 +67,44 @@ def test_nothing_written_yet_has_no_time():
     assert freshness([never], 1, NOW).state is State.NONE
 
 
-def hour(accepted: int, stored: int, duplicates: int = 0, dead: int = 0, *, back: int = 5):
-    start = NOW.replace(minute=0, second=0) - timedelta(hours=back)
-    return {"accepted": accepted, "stored": stored, "duplicates": duplicates, "dead": dead, "hour": start}
+def hour(accepted: int, stored: int, duplicates: int = 0, dead: int = 0, *, answered: int | None = None):
+    counts = {"accepted": accepted, "stored": stored, "duplicates": duplicates, "dead": dead}
+    start = NOW.replace(minute=0, second=0) - timedelta(hours=5)
+    return counts | {"answered": accepted if answered is None else answered, "hour": start}
 
 
 def test_an_hour_balances_when_stored_duplicates_and_dead_letters_make_up_what_was_accepted():
-    found = judge(hour(100, 95, 4, 1), NOW, NOW)
-    assert (found.verdict, found.difference, found.in_flight) == (Verdict.BALANCED, 0, 0)
+    found = judge(hour(100, 95, 4, 1), NOW)
+    assert (found.verdict, found.difference, found.in_flight, found.off) == (Verdict.BALANCED, 0, 0, False)
 
 
 def test_what_is_missing_from_an_hour_that_the_sinks_have_passed_is_a_difference():
-    found = judge(hour(100, 90), NOW, NOW)
-    assert (found.verdict, found.difference, found.in_flight) == (Verdict.MISSING, 10, 0)
+    found = judge(hour(100, 90), NOW)
+    assert (found.verdict, found.difference, found.in_flight, found.off) == (Verdict.MISSING, 10, 0, True)
 
 
-def test_what_is_missing_from_an_hour_that_the_sinks_have_not_passed_is_in_flight():
-    for through in (NOW - timedelta(hours=6), None):
-        found = judge(hour(100, 90), through, NOW)
-        assert (found.verdict, found.difference, found.in_flight) == (Verdict.IN_FLIGHT, 0, 10)
+@pytest.mark.parametrize("through", [NOW - timedelta(hours=6), None])
+def test_what_is_missing_from_an_hour_that_the_sinks_have_not_passed_is_in_flight(through):
+    found = judge(hour(100, 90), through)
+    assert (found.verdict, found.difference, found.in_flight) == (Verdict.IN_FLIGHT, 0, 10)
+    not_read = judge(hour(0, 0, answered=50), through)
+    assert (not_read.accepted, not_read.verdict, not_read.in_flight) == (50, Verdict.IN_FLIGHT, 50)
 
 
-def test_more_stored_than_counted_is_a_surplus_once_the_count_must_have_come():
-    assert judge(hour(90, 100, back=0), NOW, NOW).verdict is Verdict.COUNTING
-    found = judge(hour(90, 100), NOW, NOW)
-    assert (found.verdict, found.difference) == (Verdict.SURPLUS, -10)
+def test_ends_that_were_read_one_after_the_other_are_no_surplus_while_the_hour_lasts():
+    found = judge(hour(90, 100), None)
+    assert (found.verdict, found.difference, found.in_flight) == (Verdict.BALANCED, 0, 0)
+
+
+def test_more_stored_than_the_log_holds_is_a_surplus():
+    found = judge(hour(90, 100), NOW)
+    assert (found.verdict, found.difference, found.off) == (Verdict.SURPLUS, -10, True)
+
+
+def test_what_was_kept_and_not_answered_is_no_fault_and_what_was_answered_and_not_kept_is():
+    assert judge(hour(100, 100, answered=98), NOW).verdict is Verdict.BALANCED
+    found = judge(hour(100, 100, answered=103), NOW)
+    assert (found.verdict, found.difference, found.off) == (Verdict.LOST, 3, True)
 
 
 def test_a_quantile_lies_in_the_bucket_that_holds_it():

@@ -32,12 +32,13 @@ def test_murmur2_is_kafkas(data: bytes) -> None:
 
 
 def test_each_field_of_an_event_is_on_the_wire_in_the_same_order() -> None:
-    for subject, struct in {
+    events_of: dict[str, type[msgspec.Struct]] = {
         "statements": events.Envelope,
         "dead_letters": events.DeadLetter,
         "provider_minutes": events.ProviderMinute,
         "rejections": events.Rejection,
-    }.items():
+    }
+    for subject, struct in events_of.items():
         fields = [field["name"] for field in versions(subject)[-1]["fields"]]
         assert fields == [field.name for field in msgspec.structs.fields(struct)], subject
     [items] = [f for f in versions("statements")[-1]["fields"] if f["name"] == "items"]

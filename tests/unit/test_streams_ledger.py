@@ -11,8 +11,9 @@ import pytest
 from streams.ledger import Entry, Ledger, told_counts
 from streams.processor import Record
 from streams.rows import tables
+from tests.fixtures.envelopes import FIRST_DAY_US, make_item
 from tests.fixtures.memory_store import MemoryStore
-from tests.unit.test_streams_processor import FIRST_DAY_US, STUDENT, make_item, the_processor
+from tests.unit.test_streams_processor import STUDENT, the_processor
 
 ONE = "11111111-1111-4111-8111-111111111111"
 MINUTE = FIRST_DAY_US // 60_000_000
