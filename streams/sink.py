@@ -12,12 +12,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from clickhouse_connect.datatypes.base import ClickHouseType
-from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, DataError, ProgrammingError
 
 from infra.runtime.logging import get_logger
+from streams import native
 from streams.rows.tables import Columns, Row
 
 log = get_logger(__name__)
@@ -59,7 +58,7 @@ class Sink:
         self._connect = connect
         self._stop = stop
         self._client: Client | None = None
-        self._types: dict[str, dict[str, ClickHouseType]] = {}
+        self._types: dict[str, dict[str, str]] = {}
         self.away = ""
         """Why the store does not take what it was asked last; empty when it did."""
 
@@ -137,22 +136,17 @@ class Sink:
         if not self._types:
             self._types = _types(self._query(client, _ALL_COLUMNS))
         types = self._types[columns.table]
-        client.insert(
-            columns.table,
-            list(zip(*rows, strict=True)),
-            column_names=columns.names,
-            column_types=[types[name] for name in columns.names],
-            column_oriented=True,
-        )
+        block = native.block(columns.names, [types[name] for name in columns.names], rows)
+        client.raw_insert(columns.table, columns.names, block, fmt="Native")
 
 
 _ALL_COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
 
 
-def _types(found: Sequence[Sequence[Any]]) -> dict[str, dict[str, ClickHouseType]]:
-    types: dict[str, dict[str, ClickHouseType]] = {}
+def _types(found: Sequence[Sequence[Any]]) -> dict[str, dict[str, str]]:
+    types: dict[str, dict[str, str]] = {}
     for table, name, kind in zip(*found, strict=True):
-        types.setdefault(table, {})[name] = get_from_name(kind)
+        types.setdefault(table, {})[name] = kind
     return types
 
 

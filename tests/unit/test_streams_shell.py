@@ -131,12 +131,14 @@ class FakeClient:
         self.failures = failures or []
         self.taken: list[tuple[Any, ...]] = []
 
-    def insert(self, _table: str, data: Sequence[Sequence[Any]], **_: Any) -> None:
+    def raw_insert(self, _table: str, names: Sequence[str], block: bytes, fmt: str) -> None:
+        assert fmt == "Native"
         if self.failures:
             raise self.failures.pop(0)
-        if "poison" in data[0]:
+        rows = rows_of(block, names)
+        if any(row[0] == "poison" for row in rows):
             raise DatabaseError("cannot parse", code=6)
-        self.taken += list(zip(*data, strict=True))
+        self.taken += rows
 
     def query(self, _sql: str, **_: Any) -> Any:
         names = tables.REJECTIONS.names
@@ -144,6 +146,19 @@ class FakeClient:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def rows_of(block: bytes, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rows of a Native block of short strings."""
+    assert block[0] == len(names)
+    many, place = block[1], 2
+    strings = []
+    while place < len(block):
+        strings.append(block[place + 1 : place + 1 + block[place]].decode())
+        place += 1 + block[place]
+    columns = [strings[start : start + many + 2] for start in range(0, len(strings), many + 2)]
+    assert [column[:2] for column in columns] == [[name, "String"] for name in names]
+    return list(zip(*(column[2:] for column in columns), strict=True))
 
 
 def a_row(name: str) -> Row:
