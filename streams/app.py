@@ -38,6 +38,7 @@ from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
 from streams.sink import Sink
 from streams.store import ClickHouseStore
+from streams.unwritten import SettledStore, Unwritten
 
 log = get_logger(__name__)
 
@@ -155,11 +156,11 @@ class Worker:
         calibration = await asyncio.to_thread(active_calibration, engine)
         log.info("calibration", version=calibration.version)
         topic = statements_topic(settings.kafka)
-        sink = self._sink()
-        self.health.store_away = lambda: sink.away
+        reads, writes, unwritten = self._sink(), self._sink(), Unwritten()
+        self.health.store_away = lambda: writes.away or reads.away
         processor = Processor(
             envelope_codec(schemas).decode,
-            ClickHouseStore(sink.read, settings.kafka.generation),
+            SettledStore(ClickHouseStore(reads.read, settings.kafka.generation), unwritten),
             ProcessorOptions(
                 topic=topic,
                 generation=settings.kafka.generation,
@@ -172,7 +173,7 @@ class Worker:
         )
         dead_letters = DeadLetters(producer, dead_letter_codec(schemas))
         origin = Origin(topic, settings.kafka.generation, f"{socket.gethostname()}-{os.getpid()}")
-        self.pipeline = Pipeline(processor, sink, dead_letters, metrics, self.health, origin, now_us)
+        self.pipeline = Pipeline(processor, writes, unwritten, dead_letters, metrics, self.health, origin, now_us)
 
         self.app = create_app(settings)
         self._offsets = Offsets(self.app)

@@ -1,15 +1,17 @@
 """From records to acknowledged rows, without Faust: process, flush, dead letters, progress, in this order.
 
 The core runs in a thread of its own, one task at a time, so that the event loop lives while ClickHouse is slow, and
-so that what is remembered of a partition is dropped after the batch in hand and before the next one.
+so that what is remembered of a partition is dropped after the batch in hand and before the next one. A second thread
+writes a batch while the core processes the next one (see streams.unwritten for what the core may read meanwhile).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -24,6 +26,7 @@ from streams.rows import tables
 from streams.rows.arrival import Fault
 from streams.rows.tables import Row
 from streams.sink import Refused, Sink, StoppedError
+from streams.unwritten import Unwritten
 
 log = get_logger(__name__)
 
@@ -48,6 +51,7 @@ class Pipeline:
         self,
         processor: Processor,
         sink: Sink,
+        unwritten: Unwritten,
         dead_letters: DeadLetters,
         metrics: StreamsMetrics,
         health: Health,
@@ -56,12 +60,14 @@ class Pipeline:
     ) -> None:
         self._processor = processor
         self._sink = sink
+        self._unwritten = unwritten
         self._dead_letters = dead_letters
         self._metrics = metrics
         self._health = health
         self._origin = origin
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="core")
+        self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.progress = Progress(origin.generation)
         self.touched: set[str] = set()
 
@@ -70,66 +76,102 @@ class Pipeline:
 
         Raises StoppedError when the worker is to stop before that.
         """
-        for some in slices(records):
+        left = deque(slices(records))
+        while left:
             try:
-                await self._handle(some, self._processor.process)
+                await self._flow(left)
             except StoppedError:
                 raise
             except Exception:
+                some = left.popleft()
                 log.exception("a batch could not be processed; its records are tried one by one", records=len(some))
+                # Of the batches behind it, too, something may be in memory that is not written.
+                await self._forget([some, *left])
                 await self._one_by_one(some)
+
+    async def _flow(self, left: deque[Sequence[Record]]) -> None:
+        """Process each batch while the one before it is written; ``left`` keeps what is not written."""
+        writing: asyncio.Task[None] | None = None
+
+        async def written() -> None:
+            if writing is not None:
+                await writing
+                left.popleft()
+
+        for some in tuple(left):
+            try:
+                batch = await self.in_core(partial(self._process, some, self._processor.process))
+            except Exception:
+                await written()
+                raise
+            await written()
+            writing = self._write(batch)
+        await written()
 
     async def _one_by_one(self, records: Sequence[Record]) -> None:
         """A record that breaks the program is put aside; when most do, the program is at fault and must not go on."""
-        partitions = {record.partition for record in records}
         failed = 0
         for record in records:
-            # What a failed attempt left in memory is not to be built upon.
-            await self.in_core(partial(self._processor.drop, partitions))
             try:
-                await self._handle([record], self._processor.process)
+                await self._alone(record, self._processor.process)
             except StoppedError:
                 raise
             except Exception as error:
                 failed += 1
                 if failed > max(1, len(records) // 2):
                     raise
-                await self.in_core(partial(self._processor.drop, partitions))
+                # What a failed attempt left in memory is not to be built upon.
+                await self._forget([records])
                 fault = Fault("processing_failed", f"{type(error).__name__}: {error}")
-                await self._handle([record], lambda some, fault=fault: self._processor.put_aside(some[0], fault))  # type: ignore[misc]
+                await self._alone(record, lambda some, fault=fault: self._processor.put_aside(some[0], fault))  # type: ignore[misc]
 
-    async def _handle(self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]) -> None:
-        batch, refused = await self.in_core(partial(self._work, records, process))
+    async def _alone(self, record: Record, process: Callable[[Sequence[Record]], Batch]) -> None:
+        await self._write(await self.in_core(partial(self._process, [record], process)))
+
+    async def _forget(self, batches: Sequence[Sequence[Record]]) -> None:
+        partitions = {record.partition for records in batches for record in records}
+        await self.in_core(partial(self._processor.drop, partitions))
+
+    def _process(self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]) -> Batch:
+        self._processor.trim()
+        return process(records)
+
+    def _write(self, batch: Batch) -> asyncio.Task[None]:
+        """Begin to write a batch; the next one may be processed at once."""
+        flushed = self._writer.submit(self._flush, batch)
+        self._unwritten.begin(batch.students, flushed)
+        return asyncio.create_task(self._settle(batch, flushed))
+
+    async def _settle(self, batch: Batch, flushed: Future[list[Refused]]) -> None:
+        refused = await asyncio.wrap_future(flushed)
         letters = [of_refused(r, self._origin.topic, self._origin.generation, self._clock()) for r in refused]
         await self._dead_letters.publish([*batch.dead, *letters])
         for partition, part in batch.parts.items():
             self.progress.flushed(partition, part.last_offset, part.stored)
-        await self.in_core(partial(self._tell, list(batch.parts)))
+        await self.tell(list(batch.parts))
         self.touched |= batch.students
         self._health.progress()
         self._count(batch, len(letters))
 
     async def in_core(self, action: Callable[[], T]) -> T:
         """Run something in the core's thread, after what runs there."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, action)
+        return await asyncio.get_running_loop().run_in_executor(self._core, action)
 
     def drop(self, partitions: Collection[int]) -> None:
         """Forget partitions that were revoked, after the batch in hand."""
         self.progress.drop(partitions)
-        self._thread.submit(self._processor.drop, partitions)
+        self._core.submit(self._processor.drop, partitions)
 
     async def tell(self, partitions: Collection[int]) -> None:
         """Write how far these partitions are."""
-        await self.in_core(partial(self._tell, partitions))
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._tell, partitions)
 
     def close(self) -> None:
-        """Stop the thread, after what runs in it."""
-        self._thread.shutdown(wait=True)
+        """Stop the threads, after what runs in them."""
+        self._core.shutdown(wait=True)
+        self._writer.shutdown(wait=True)
 
-    def _work(
-        self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]
-    ) -> tuple[Batch, list[Refused]]:
-        batch = process(records)
+    def _flush(self, batch: Batch) -> list[Refused]:
         began = time.perf_counter()
         refused: list[Refused] = []
         for columns in tables.OF_STATEMENTS:
@@ -152,8 +194,7 @@ class Pipeline:
                 if part.statements
             ],
         )
-        self._processor.trim()
-        return batch, refused
+        return refused
 
     def _insert(self, columns: tables.Columns, rows: Sequence[Row]) -> list[Refused]:
         if not rows:
