@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 from schemas.events import ID_GENERATED, TIMESTAMP_GENERATED
 from streams.rows.arrival import Arrival
@@ -16,7 +17,7 @@ Key = tuple[str, str]
 """Statement id and student id: a statement of a group is credited once to each member."""
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, order=True, gc=False):
     """Where a statement stands for the first time (offset -1: in an earlier generation), and its content."""
 
     offset: int

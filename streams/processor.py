@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.codec import CodecError
-from schemas.events import DeadLetter, Envelope, Item
+from schemas.events import MEMBER_CREDIT, DeadLetter, Envelope, Item
 from streams.dedupe import PartitionMemory, Verdict, judge, unknown
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, extend, fold
@@ -137,13 +137,16 @@ class Processor:
             elif verdict is Verdict.DUPLICATE:
                 if arrival.item.primary:
                     batch.duplicates += 1
-                    self._outcome(batch, arrival[:3], arrival.item, "duplicate", REPEATED)
+                    self._outcome(batch, arrival.place, arrival.item, "duplicate", REPEATED)
             else:
-                self._bury(batch, *arrival[:3], arrival.item, CONFLICTING)
+                self._bury(batch, *arrival.place, arrival.item, CONFLICTING)
         self._statement_rows(fresh, batch)
-        students = self._meet(fresh)
-        self._count_days(fresh, students, batch)
-        self._fold(fresh, students, batch)
+        by_student: dict[str, list[Arrival]] = defaultdict(list)
+        for arrival in fresh:
+            by_student[arrival.item.student_id].append(arrival)
+        students = self._meet(by_student)
+        self._count_days(by_student, students, batch)
+        self._fold(by_student, students, batch)
         batch.students.update(students)
         return batch
 
@@ -170,13 +173,14 @@ class Processor:
                 first_stored = max(item.stored for item in envelope.items)
                 memory.begin(first_stored, whole_log=offset == 0 and self._options.generation == 1)
             for idx, item in enumerate(envelope.items):
-                part.statements += item.primary
+                primary = not item.flags & MEMBER_CREDIT
+                part.statements += primary
                 try:
                     arrivals.append(read(partition, offset, idx, item))
                 except Fault as fault:
                     self._bury(batch, partition, offset, idx, item, fault)
                     continue
-                if item.primary:
+                if primary:
                     part.stored.append(item.stored)
         return arrivals
 
@@ -258,14 +262,13 @@ class Processor:
 
     # States
 
-    def _meet(self, fresh: Iterable[Arrival]) -> dict[str, Student]:
-        partition_of = {arrival.item.student_id: arrival.partition for arrival in fresh}
+    def _meet(self, by_student: Mapping[str, Sequence[Arrival]]) -> dict[str, Student]:
         students: dict[str, Student] = {}
         new = []
-        for student_id, partition in partition_of.items():
+        for student_id, arrivals in by_student.items():
             student = self.students.get(student_id)
             if student is None:
-                student = Student(partition, self._calibration.version)
+                student = Student(arrivals[0].partition, self._calibration.version)
                 new.append(student_id)
                 self.students.put(student_id, student)
             students[student_id] = student
@@ -278,49 +281,53 @@ class Processor:
                 student.torn = stored.torn
         return students
 
-    def _count_days(self, fresh: Sequence[Arrival], students: dict[str, Student], batch: Batch) -> None:
+    def _count_days(
+        self, by_student: Mapping[str, Sequence[Arrival]], students: Mapping[str, Student], batch: Batch
+    ) -> None:
         day_of = self._days.day_of
-        placed = [(arrival, arrival.item.student_id, day_of(arrival.item.timestamp)) for arrival in fresh]
-        missing = {(student_id, day) for _, student_id, day in placed if day not in students[student_id].days}
+        placed = {
+            student_id: [day_of(arrival.item.timestamp) for arrival in arrivals]
+            for student_id, arrivals in by_student.items()
+        }
+        missing = [
+            (student_id, day)
+            for student_id, days in placed.items()
+            for day in set(days) - students[student_id].days.keys()
+        ]
         if missing:
             found = self._store.days(missing)
             for student_id, day in sorted(missing):
                 students[student_id].days[day] = found.get((student_id, day)) or DayCount()
-        changed: dict[tuple[str, int], DayCount] = {}
-        for arrival, student_id, day in placed:
-            count = students[student_id].days[day]
-            if arrival.offset > count.base:
-                count.add(arrival)
-                changed[student_id, day] = count
         generation, rows = self._options.generation, batch.rows[tables.STUDENT_DAYS]
-        for (student_id, day), count in changed.items():
-            rows.append(count.row(student_id, day, generation, students[student_id].partition))
-        for student in students.values():
+        for student_id, days in placed.items():
+            student = students[student_id]
+            counts = student.days
+            for arrival, day in zip(by_student[student_id], days, strict=True):
+                counts[day].add(arrival)
+            for day in dict.fromkeys(days):
+                count = counts[day]
+                if count.watermark > count.base:
+                    rows.append(count.row(student_id, day, generation, student.partition))
             student.settle_days()
 
-    def _fold(self, fresh: Iterable[Arrival], students: dict[str, Student], batch: Batch) -> None:
-        news: dict[str, list[Attempt]] = defaultdict(list)
-        marks: dict[str, int] = {}
-        for arrival in fresh:
-            item = arrival.item
-            if arrival.outcome is None or arrival.offset <= students[item.student_id].watermark:
-                continue
-            marks[item.student_id] = arrival.offset
-            news[item.student_id].append(
-                Attempt(item.timestamp, item.statement_id, arrival.document.activity, item.skills, arrival.outcome)
-            )
-        again = {}
+    def _fold(self, by_student: Mapping[str, Sequence[Arrival]], students: Mapping[str, Student], batch: Batch) -> None:
+        news: dict[str, list[Attempt]] = {}
+        again: dict[str, int] = {}
         for student_id, student in students.items():
-            attempts = news.get(student_id, [])
-            attempts.sort()
+            known = student.watermark
+            new = [
+                arrival for arrival in by_student[student_id] if arrival.outcome is not None and arrival.offset > known
+            ]
+            attempts = news[student_id] = sorted(map(_attempt, new))
+            if new:
+                student.watermark = new[-1].offset
             stale = student.calibration != self._calibration.version and not student.blank
             if student.torn or stale or (attempts and attempts[0].key <= student.learner.last):
-                mark = marks.get(student_id, student.watermark)
-                again[student_id] = max(mark, student.watermark)
+                again[student_id] = student.watermark
         past = self._store.attempts(again) if again else {}
         batch.refolds += len(again)
-        for student_id, student in students.items():
-            attempts = news.get(student_id, [])
+        for student_id, attempts in news.items():
+            student = students[student_id]
             if student_id in again:
                 student.learner = fold([*past[student_id], *attempts], self._calibration)
                 touched: Iterable[str] = student.learner.skills
@@ -328,7 +335,6 @@ class Processor:
                 touched = extend(student.learner, attempts, self._calibration)
             else:
                 continue
-            student.watermark = max(student.watermark, marks.get(student_id, -1))
             student.calibration = self._calibration.version
             student.torn = False
             self._state_rows(batch, student_id, student, touched)
@@ -346,3 +352,9 @@ class Processor:
         batch.rows[tables.STUDENT_STATES].append(
             (student_id, learner.rating, learner.attempts, timestamp, statement_id, *end)
         )
+
+
+def _attempt(arrival: Arrival) -> Attempt:
+    item, outcome = arrival.item, arrival.outcome
+    assert outcome is not None, "only what has an outcome is an attempt"
+    return Attempt(item.timestamp, item.statement_id, arrival.document.activity, item.skills, outcome)

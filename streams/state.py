@@ -42,8 +42,9 @@ class Student:
         """After a batch: what was counted counts as written; only the days touched last stay."""
         for day in self.days.values():
             day.base = day.watermark
-        for number in list(self.days)[:-DAYS_KEPT]:
-            del self.days[number]
+        if len(self.days) > DAYS_KEPT:
+            for number in list(self.days)[:-DAYS_KEPT]:
+                del self.days[number]
 
 
 class StudentCache:

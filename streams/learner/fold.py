@@ -78,29 +78,37 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
     operation by operation.
     """
     touched: set[str] = set()
-    student_step, skill_step = calibration.student, calibration.student_skill
-    for attempt in attempts:
-        names = attempt.skills
-        own = [state.skills.setdefault(name, SkillState()) for name in names]
-        logit = state.rating - calibration.difficulty(attempt.item, names)
+    first, slowing = calibration.student
+    skill_first, skill_slowing = calibration.student_skill
+    difficulty, median_difficulty = calibration.difficulty, calibration.median_difficulty
+    skills = state.skills
+    for timestamp, statement_id, item, names, outcome in attempts:
+        own = []
+        for name in names:
+            skill = skills.get(name)
+            if skill is None:
+                skill = skills[name] = SkillState()
+            own.append(skill)
+        logit = state.rating - difficulty(item, names)
         if own:
             logit += sum([skill.rating for skill in own]) / len(own)
-        outcome = attempt.outcome
         error = outcome - sigmoid(logit)
-        state.rating += student_step.k(state.attempts) * error
+        # Step.k, written out: it is done for each attempt.
+        state.rating += first / (1.0 + slowing * state.attempts) * error
         state.attempts += 1
-        state.last = (attempt.timestamp, attempt.statement_id)
+        state.last = (timestamp, statement_id)
         for name, skill in zip(names, own, strict=True):
-            skill.rating += skill_step.k(skill.attempts) * error
-            if skill.attempts:
+            seen = skill.attempts
+            skill.rating += skill_first / (1.0 + skill_slowing * seen) * error
+            if seen:
                 skill.recent += _RECENT_SHARE * (outcome - skill.recent)
             else:
                 skill.recent = outcome
-                skill.first_at = attempt.timestamp
-            skill.attempts += 1
+                skill.first_at = timestamp
+            skill.attempts = seen + 1
             skill.successes += outcome
-            skill.last_at = attempt.timestamp
-            skill.mastery = sigmoid(state.rating + skill.rating - calibration.median_difficulty(name))
+            skill.last_at = timestamp
+            skill.mastery = sigmoid(state.rating + skill.rating - median_difficulty(name))
         touched.update(names)
     return touched
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Fault(Exception):
         self.message = message
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An item at its position in the log, with what its statement tells."""
 
     partition: int
@@ -36,6 +36,11 @@ class Arrival(NamedTuple):
     outcome: float | None
     duration_ms: int
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Its position: partition, offset, index in the envelope."""
+        return self.partition, self.offset, self.idx
+
 
 def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
     """Read an item's statement; raises Fault where its rows could not be written."""
@@ -43,7 +48,7 @@ def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
         raise Fault("timestamp_out_of_range", "the timestamp is not between 1970-01-03 and 2149-06-04")
     if not EARLIEST_US <= item.stored <= LATEST_US:
         raise Fault("stored_out_of_range", "the time of storing is not between 1970-01-03 and 2149-06-04")
-    if not (_is_uuid(item.statement_id) and _is_uuid(item.student_id)):
+    if not (_is_uuid(item.statement_id) and _was_uuid(item.student_id)):
         raise Fault("id_invalid", "the id of the statement or of the student is no UUID")
     try:
         document = decode(item.statement)
@@ -52,7 +57,7 @@ def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Fault("statement_undecodable", f"the statement is no JSON: {error}") from None
     context = document.context
-    if context is not None and context.registration is not None and not _is_uuid(context.registration):
+    if context is not None and context.registration is not None and not _was_uuid(context.registration):
         raise Fault("registration_invalid", "context.registration is no UUID")
     result = document.result
     if result is None:
@@ -70,6 +75,10 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return len(digits) == 32
+
+
+_was_uuid = lru_cache(maxsize=50_000)(_is_uuid)
+"""For ids that come again and again: of students, of registrations."""
 
 
 def statement_row(arrival: Arrival, generation: int) -> Row:

@@ -6,6 +6,8 @@ from schemas import verbs
 from streams.rows.arrival import Arrival
 from streams.rows.tables import Row
 
+_ADMINISTRATIVE = verbs.ADMINISTRATIVE
+
 
 class DayCount:
     """Counts of one student and day; ``watermark`` is the offset of the last envelope counted in, -1 for none.
@@ -36,7 +38,7 @@ class DayCount:
         """Count an item in; at or below ``base`` it is a no-op. Items come in the order of the log."""
         if arrival.offset <= self.base:
             return
-        item = arrival.item
+        item, outcome = arrival.item, arrival.outcome
         moment = item.timestamp
         if not self.statements:
             self.first_at = self.last_at = moment
@@ -46,7 +48,7 @@ class DayCount:
             self.last_at = moment
         self.statements += 1
         self.watermark = arrival.offset
-        if item.verb not in verbs.ADMINISTRATIVE:
+        if item.verb not in _ADMINISTRATIVE:
             self.activity += 1
             if item.provider_id not in self.providers:
                 self.providers = sorted([*self.providers, item.provider_id])
@@ -54,9 +56,9 @@ class DayCount:
             self.attended += 1
         elif item.verb == verbs.ABSENT:
             self.absent += 1
-        if arrival.outcome is not None:
+        if outcome is not None:
             self.attempts += 1
-            self.successes += arrival.outcome >= 0.5
+            self.successes += outcome >= 0.5
         if arrival.duration_ms > 0:
             self.duration_ms += arrival.duration_ms
 

@@ -12,6 +12,8 @@ _DURATION = re.compile(
     r"|(?:(?P<years>\d+(?:[.,]\d+)?)Y)?(?:(?P<months>\d+(?:[.,]\d+)?)M)?(?:(?P<days>\d+(?:[.,]\d+)?)D)?"
     r"(?:T(?:(?P<hours>\d+(?:[.,]\d+)?)H)?(?:(?P<minutes>\d+(?:[.,]\d+)?)M)?(?:(?P<seconds>\d+(?:[.,]\d+)?)S)?)?)"
 )
+_SECONDS = re.compile(r"PT(\d+(?:\.\d+)?)S")
+"""What nearly all providers send."""
 _HOUR = 3_600_000.0
 _UNITS_MS = {
     "weeks": 168 * _HOUR,
@@ -55,6 +57,9 @@ def duration_ms(duration: str | None) -> int:
 
     One that cannot be read counts as unknown: it is no reason to lose the statement.
     """
+    if duration and (seconds := _SECONDS.fullmatch(duration)):
+        only = float(seconds[1]) * 1_000.0
+        return round(only) if only <= LONGEST_MS else UNKNOWN_MS
     if not duration or (found := _DURATION.fullmatch(duration)) is None or duration[-1] in "PT":
         return UNKNOWN_MS
     total = sum(
