@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.run import Runner, Verdict
+from tests.faults.run import Runner
 from tests.faults.schedule import Fault, Schedule, make_schedule, quiet
 from tests.faults.stack import FaultStack
 from tests.faults.statements import make_plan
 from tests.faults.variants import VARIANTS, provoking
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
-
-WORKER = ("-m", "infra.cli", "worker")
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +67,7 @@ def test_a_broken_invariant_is_caught(variant: str, stack: FaultStack) -> None:
     seed = 2_000_000 + 2 * list(VARIANTS).index(variant)
     runner = Runner(stack, standstill=2.0)
     stack.run_workers(("-m", "tests.faults.variants", variant))
-    try:
-        undisturbed = runner.run(quiet(seed))
-        assert undisturbed.holds, f"a variant has to work while nothing happens: {undisturbed}"
-        verdict: Verdict = runner.run(provoking(variant, seed + 1))
-    finally:
-        stack.run_workers(WORKER)
+    undisturbed = runner.run(quiet(seed))
+    assert undisturbed.holds, f"a variant has to work while nothing happens: {undisturbed}"
+    verdict = runner.run(provoking(variant, seed + 1))
     assert not verdict.holds, f"{variant} went unnoticed: {verdict.line()}"
