@@ -50,7 +50,8 @@ def main() -> None:
     open_to = allowed(member.viewer)
     pages |= {name: _page(name, context) for name in open_to}
     closed = [_closed(name, context) for name in _PAGES if name not in open_to]
-    chosen = st.navigation([*pages.values(), *closed], position="top")
+    first = pages[opens(member.viewer)]
+    chosen = st.navigation([_landing(first), *pages.values(), *closed], position="top")
     if chosen.url_path != "student":
         student.close()
     chosen.run()
@@ -74,6 +75,15 @@ def opens(viewer: Viewer) -> str:
     return _FIRST[viewer.role] if _FIRST[viewer.role] in names else names[0]
 
 
+def _landing(first: Any) -> Any:
+    """The address without a page. It leads on: Streamlit does not know its default page by that page's own address."""
+
+    def lead_on() -> None:
+        st.switch_page(first, query_params=dict(st.query_params))
+
+    return st.Page(lead_on, title="Roundtrip", default=True, visibility="hidden")
+
+
 def _page(name: str, context: Context) -> Any:
     draw, title, icon = _PAGES[name]
     return st.Page(
@@ -81,7 +91,6 @@ def _page(name: str, context: Context) -> Any:
         title=title,
         icon=f":material/{icon}:",
         url_path=name,
-        default=name == opens(context.viewer),
         visibility="hidden" if name == "student" else "visible",
     )
 

@@ -86,7 +86,7 @@ def _dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, in
 
 
 def _across(at: str = "at", *, form: str = "%H:%M", title: str | None = None) -> Any:
-    axis = alt.Axis(format=form, grid=False, title=title, labelOverlap=True, tickCount=6)
+    axis = alt.Axis(format=form, grid=False, title=title, labelOverlap=True, tickCount=6, tickMinStep=60_000)
     return alt.X(f"{at}:T", axis=axis)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, and_, select
 
 from infra.runtime.logging import get_logger
 from schemas.registry.tables import enrollments, students
@@ -20,7 +20,10 @@ _CHUNK = 5_000
 
 
 class RosterSync:
-    """Copies what changed since the last time, and all of it the first time; one thread at a time."""
+    """Copies what changed since the last time, and all of it the first time; one thread at a time.
+
+    Students that were made for unknown actors belong to no school, and are no part of it until they are linked.
+    """
 
     def __init__(self, sink: Sink, registry: Engine) -> None:
         self._sink = sink
@@ -41,7 +44,7 @@ class RosterSync:
         return len(rows)
 
     def _changed(self) -> list[Row]:
-        since = students.c.updated_at > self._until - _OVERLAP_US
+        since = and_(students.c.linked, students.c.updated_at > self._until - _OVERLAP_US)
         with self._registry.connect() as connection:
             found = connection.execute(
                 select(students.c.student_id, students.c.school_id, students.c.grade, students.c.updated_at).where(

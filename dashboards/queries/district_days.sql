@@ -1,4 +1,4 @@
--- What did the district's students do on each of the last days?
+-- What did the students of the roster do on each of the last days?
 -- scope: aggregates
 SELECT day,
        uniqExactIf(student_id, d.activity > 0) AS active,
@@ -6,6 +6,6 @@ SELECT day,
        sum(d.attempts)                         AS attempts,
        sum(d.successes)                        AS successes
 FROM (SELECT * FROM student_days FINAL) AS d
-WHERE day >= {since:Date}
+WHERE day >= {since:Date} AND student_id IN (SELECT student_id FROM roster FINAL)
 GROUP BY day
 ORDER BY day
