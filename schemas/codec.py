@@ -80,10 +80,9 @@ class Codec(Generic[E_]):
 
 
 def _plain(event: msgspec.Struct) -> dict[str, Any]:
-    plain = {name: getattr(event, name) for name in event.__struct_fields__}
+    plain = msgspec.structs.asdict(event)
     if isinstance(event, events.Envelope):
-        names = events.Item.__struct_fields__
-        plain["items"] = [{name: getattr(item, name) for name in names} for item in event.items]
+        plain["items"] = [msgspec.structs.asdict(item) for item in event.items]
     return plain
 
 

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS statements
     partition    UInt16 COMMENT 'partition of its envelope',
     offset       Int64 COMMENT 'offset of its envelope' CODEC(Delta, ZSTD(1)),
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
-    statement    String COMMENT 'the statement as JSON, agents swapped for keys' CODEC(ZSTD(3)),
+    statement    String COMMENT 'the statement as JSON, agents swapped for keys' CODEC(ZSTD(1)),
     precedence   UInt64 MATERIALIZED bitNot(toUInt64(offset)) COMMENT 'the earliest of equal keys stays' CODEC(Delta, ZSTD(1)),
     INDEX by_id statement_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_stored stored TYPE minmax GRANULARITY 1

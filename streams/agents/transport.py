@@ -97,9 +97,15 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     async def _commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         consumer = self._ensure_consumer()
         mine = consumer.assignment()
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+        wanted = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if TopicPartition(*tp) in mine
+        }
+        if not wanted:  # a batch outlived a rebalance that took all its partitions
+            return True
         try:
-            await consumer.commit({tp: offset for tp, offset in wanted.items() if tp in mine})
+            await consumer.commit(wanted)
         except (KafkaError, IllegalStateError) as error:
             log.warning("offsets not committed", error=str(error))
             return False

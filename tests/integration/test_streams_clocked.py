@@ -78,6 +78,20 @@ def warnings_of(lab: Lab) -> list[tuple[object, ...]]:
         return [tuple(row) for row in client.query(query).result_rows]
 
 
+def test_a_student_made_for_an_unknown_actor_is_no_part_of_the_roster_until_linked(
+    lab: Lab, sink: Sink, engine: Engine
+) -> None:
+    unknown = {"student_id": seeded_uuid(_RNG), "linked": False, "created_at": 1, "updated_at": 6}
+    with engine.begin() as connection:
+        connection.execute(insert(students).values(unknown))
+    sync = RosterSync(sink, engine)
+    assert sync.sync() == len(STUDENTS)
+    with engine.begin() as connection:
+        linked = {"linked": True, "school_id": "north", "grade": 7, "updated_at": 10}
+        connection.execute(update(students).where(students.c.student_id == unknown["student_id"]).values(linked))
+    assert sync.sync() == 1
+
+
 def test_the_roster_is_copied_without_names_and_again_when_it_changes(lab: Lab, sink: Sink, engine: Engine) -> None:
     sync = RosterSync(sink, engine)
     assert sync.sync() == len(STUDENTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,9 @@ from aiokafka import TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
+from infra.runtime.settings import Settings
 from streams.agents.transport import ReadCommittedThread, ReadUntil
+from streams.app import Worker
 
 STATEMENTS = TopicPartition("statements", 0)
 
@@ -71,3 +74,44 @@ async def test_a_fetch_that_ends_during_a_rebalance_marks_nothing_of_the_next_as
     assert reads.told() is None, "nothing was read since: records 3 and 4 may not be written"
     await reads.fetch(position=3)
     assert reads.told() == ReadUntil(last_record=-1, position=3, end=9)
+
+
+class Consumer:
+    """One that owns partitions, and refuses to commit nothing, as aiokafka does."""
+
+    def __init__(self, *mine: TopicPartition) -> None:
+        self._mine = set(mine)
+        self.committed: list[dict[TopicPartition, Any]] = []
+
+    def assignment(self) -> set[TopicPartition]:
+        return self._mine
+
+    async def commit(self, offsets: dict[TopicPartition, Any]) -> None:
+        if not offsets:
+            raise ValueError(offsets)
+        self.committed.append(offsets)
+
+
+@pytest.mark.parametrize("mine", [(), (STATEMENTS,)])
+async def test_only_offsets_of_own_partitions_are_committed(mine: tuple[TopicPartition, ...]):
+    thread = ReadCommittedThread.__new__(ReadCommittedThread)
+    thread._consumer = consumer = Consumer(*mine)
+    assert await thread._commit_offsets({TP("statements", 0): 7, TP("statements", 1): 9})
+    assert [set(offsets) for offsets in consumer.committed] == [{tp} for tp in mine]
+
+
+async def test_a_worker_whose_offsets_cannot_be_committed_stops_all_the_same():
+    """One that does not leave the group keeps its partitions, and nobody processes them."""
+    worker, stopped = Worker(Settings()), []
+
+    async def fail() -> None:
+        raise ValueError({})
+
+    async def stop(part: str) -> None:
+        stopped.append(part)
+
+    worker._intakes = {}
+    worker._offsets = SimpleNamespace(commit=fail)
+    worker._started = [partial(stop, "health"), fail, partial(stop, "app")]
+    await worker.stop()
+    assert stopped == ["app", "health"]
