@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
@@ -111,7 +111,7 @@ async def test_a_worker_whose_offsets_cannot_be_committed_stops_all_the_same():
         stopped.append(part)
 
     worker._intakes = {}
-    worker._offsets = SimpleNamespace(commit=fail)
+    worker._offsets = cast(Any, SimpleNamespace(commit=fail))
     worker._started = [partial(stop, "health"), fail, partial(stop, "app")]
     await worker.stop()
     assert stopped == ["app", "health"]
