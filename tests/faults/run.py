@@ -59,6 +59,7 @@ class Runner:
         log = Log(stack.settings.kafka)
         plan = make_plan(schedule.seed, schedule.statements, schedule.seconds)
         case = Case(plan, [f"faults-{schedule.seed}-{way}" for way in range(WAYS)])
+        case.door_killed = any(fault.kind == "kill ingest" for fault in schedule.faults)
         for slot in stack.slots:
             slot.proxy.done.clear()
         poster = Poster(f"http://127.0.0.1:{stack.settings.ingest.port}/xapi", self._providers(case), plan)
@@ -102,6 +103,8 @@ class Runner:
         elif fault.kind == "stop worker":
             for slot in slots:
                 slot.pause(fault.seconds)
+        elif fault.kind == "kill ingest":
+            stack.kill_ingest()
         elif fault.kind == "third worker":
             third = stack.slots[WORKERS]
             stack.start_worker(third)

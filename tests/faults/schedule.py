@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "kill worker", "stop worker", "kill broker", "restart broker", "kill front", "restart front", "third worker", "rule"
-]
+    "rule", "kill worker", "stop worker", "third worker", "kill ingest",
+    "kill broker", "restart broker", "kill front", "restart front",
+]  # fmt: skip
 Deed = Literal["refuse", "refuse after", "hang", "hang after", "late", "cut", "kill", "kill after", "stop after"]
 """What the proxy does to a request: answer with an error, not answer, forward it only later, close the connection,
 or end or stop the worker that sent it; ``after``: the store has done what it was asked."""
@@ -65,7 +66,7 @@ def quiet(seed: int) -> Schedule:
 def make_schedule(seed: int) -> Schedule:
     """Two to five faults, the quick ones more often than those that take the machine long."""
     rng = random.Random(f"schedule {seed}")
-    makers = {_rule: 8, _kill: 3, _stop: 3, _third: 2, _front: 2, _broker: 1}
+    makers = {_rule: 8, _kill: 3, _stop: 3, _third: 2, _front: 2, _broker: 1, _ingest: 1}
     chosen = rng.choices(list(makers), list(makers.values()), k=rng.randint(2, 5))
     return Schedule(seed, sorted((make(rng) for make in chosen), key=lambda fault: fault.at))
 
@@ -109,6 +110,10 @@ def _third(rng: random.Random) -> Fault:
 
 def _front(rng: random.Random) -> Fault:
     return Fault(_at(rng), rng.choice(("kill front", "restart front")), seconds=round(rng.uniform(0.0, 3.0), 1))
+
+
+def _ingest(rng: random.Random) -> Fault:
+    return Fault(_at(rng), "kill ingest")
 
 
 def _broker(rng: random.Random) -> Fault:

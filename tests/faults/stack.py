@@ -130,6 +130,8 @@ class FaultStack:
                 slot.wake()
             if slot.wanted and (slot.process is None or slot.process.poll() is not None):
                 self.start_worker(slot)
+        if self._ingest is not None and self._ingest.poll() is not None:
+            self._start_ingest()
 
     def start_worker(self, slot: WorkerSlot) -> None:
         slot.wanted = True
@@ -139,6 +141,10 @@ class FaultStack:
         streams = self.settings.streams.model_copy(update={"port": slot.port})
         own = self.settings.model_copy(update={"clickhouse": store, "streams": streams})
         slot.process = processes.spawn([sys.executable, *self.worker], slot.log, self._environment(own))
+
+    def kill_ingest(self) -> None:
+        assert self._ingest is not None
+        processes.kill(self._ingest)
 
     def run_workers(self, worker: tuple[str, ...]) -> None:
         """Replace the workers by others; return when these have their partitions."""
@@ -187,13 +193,16 @@ class FaultStack:
                 tables.calibrations.insert(),
                 [{"version": 1, "active": True, "created_at": 0, "attempts": 0, "parameters": json.dumps(CALIBRATION)}],
             )
-        self._ingest = processes.spawn(
-            [sys.executable, "-m", "infra.cli", "ingest"], self.path / "ingest.log", self._environment(self.settings)
-        )
+        self._start_ingest()
         for slot in self.slots[:WORKERS]:
             self.start_worker(slot)
         ready = health.http(f"http://127.0.0.1:{self.settings.ingest.port}/health/ready")
         self.wait(ready, "ingest did not get ready")
+
+    def _start_ingest(self) -> None:
+        self._ingest = processes.spawn(
+            [sys.executable, "-m", "infra.cli", "ingest"], self.path / "ingest.log", self._environment(self.settings)
+        )
 
     def _environment(self, settings: Settings) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROUNDTRIP_")}

@@ -43,8 +43,9 @@ SCHEDULES = {
         Fault(1.0, "rule", 1, 4.0, deed="late", table="student_days"),
         Fault(2.0, "third worker", seconds=3.0, sigkill=True),
     ],
-    "broker and store killed": [
+    "door, broker and store killed": [
         Fault(1.0, "kill front", seconds=1.0),
+        Fault(1.5, "kill ingest"),
         Fault(2.0, "kill broker"),
         Fault(3.0, "rule", -1, 4.0, deed="hang after", table="statements"),
     ],
