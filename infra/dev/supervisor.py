@@ -142,9 +142,9 @@ class Child:
             self._enter("stopped")
 
     def kill(self) -> None:
-        """End the process and its own children at once."""
+        """Have the process and its own children killed; does not wait, so a signal's handler may call it."""
         if self.process is not None:
-            processes.kill(self.process)
+            processes.signal_group(self.process, signal.SIGKILL)
 
     def tail(self) -> str:
         """The last lines of its log."""
@@ -179,7 +179,8 @@ class Child:
             self.deaths = 0
 
     def _give_up(self, why: str, notice: Callable[[str], None]) -> None:
-        self.kill()
+        if self.process is not None:
+            processes.kill(self.process)
         self._died(why, notice)
 
     def _ended(self, code: int, notice: Callable[[str], None]) -> None:

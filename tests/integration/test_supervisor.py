@@ -195,7 +195,10 @@ from pathlib import Path
 from infra.dev.supervisor import Spec, Supervisor
 with Supervisor(on_notice=print) as supervisor, supervisor.signals():
     for name in ("one", "two"):
-        supervisor.start(Spec(name, [sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1], name)))
+        program = f"import signal, sys, time; {sys.argv[2]}; print('ready', flush=True); time.sleep(600)"
+        log = Path(sys.argv[1], name)
+        ready = lambda log=log: "ready" in log.read_text()
+        supervisor.start(Spec(name, [sys.executable, "-c", program], log, ready=ready, grace_seconds=600))
     print(*(status.pid for status in supervisor.statuses()), flush=True)
     supervisor.watch()
 print("stopped", flush=True)
@@ -203,15 +206,17 @@ print("stopped", flush=True)
 
 
 @pytest.fixture
-def parent(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process that supervises two children, and their ids."""
-    process = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+def parent(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process that supervises two children, and their ids; the parameter is what the children do first."""
+    first = getattr(request, "param", "pass")
+    process = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), first], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield process, [int(pid) for pid in process.stdout.readline().split()]
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -221,6 +226,21 @@ def test_a_signal_ends_all_in_order(parent: tuple[subprocess.Popen[str], list[in
     output, _ = process.communicate(timeout=30)
     assert output == "stopped\n"
     assert process.returncode == 0
+    assert all(gone(pid) for pid in children)
+
+
+@pytest.mark.parametrize("parent", ["signal.signal(signal.SIGTERM, signal.SIG_IGN)"], indirect=True)
+def test_an_impatient_hand_on_ctrl_c_kills_what_does_not_end(
+    parent: tuple[subprocess.Popen[str], list[int]],
+) -> None:
+    process, children = parent
+    deadline = time.monotonic() + 60
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "it hangs"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    assert process.stdout is not None
+    assert process.stdout.read() == "stopped\n"
     assert all(gone(pid) for pid in children)
 
 
