@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-LARGEST_BATCH_BYTES = 16 * 1024 * 1024
+LARGEST_BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
