@@ -170,7 +170,7 @@ class Stack:
         """Start in order, watch, stop in reverse."""
         supervisor = self._supervisor
         try:
-            with supervisor, supervisor.signals():
+            with supervisor.signals(), supervisor:
                 self._start()
                 if not supervisor.stopping:
                     self._phase, self._doing = "running", ""

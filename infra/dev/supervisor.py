@@ -285,7 +285,10 @@ class Supervisor:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Within it SIGINT, SIGTERM and SIGHUP ask to stop; for the main thread only."""
+        """Within it SIGINT, SIGTERM and SIGHUP ask to stop; for the main thread only.
+
+        Entered before the supervisor itself, it also covers the stopping.
+        """
 
         def asked(number: int, frame: FrameType | None) -> None:
             self.ask_to_stop()

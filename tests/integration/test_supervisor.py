@@ -190,10 +190,12 @@ def test_no_grandchild_is_left(tmp_path: Path) -> None:
 
 
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from infra.dev.supervisor import Spec, Supervisor
-with Supervisor(on_notice=print) as supervisor, supervisor.signals():
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # what comes when all has ended
+supervisor = Supervisor(on_notice=print)
+with supervisor.signals(), supervisor:
     for name in ("one", "two"):
         program = f"import signal, sys, time; {sys.argv[2]}; print('ready', flush=True); time.sleep(600)"
         log = Path(sys.argv[1], name)
