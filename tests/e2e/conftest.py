@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.platform import Platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that runs."""
     with Platform(tmp_path_factory.mktemp("e2e") / "data") as running:
