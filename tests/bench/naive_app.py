@@ -28,6 +28,7 @@ app = faust.App(
     topic_replication_factor=1,
     consumer_auto_offset_reset="earliest",
     web_enabled=False,
+    worker_redirect_stdouts=False,
 )
 statements = app.topic(TOPIC, key_type=str, value_serializer="json", partitions=PARTITIONS)
 days = app.Table("days", default=dict, partitions=PARTITIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from time import perf_counter
 
 from infra.runtime.clickhouse import open_clickhouse
 from streams.rows import tables
@@ -26,7 +27,7 @@ def sink() -> Iterator[Figure]:
         seconds = {}
         for columns, of_table in rows.items():
             store.insert(columns, of_table[:1])
-            seconds[columns] = median_seconds(lambda c=columns, r=of_table: store.insert(c, r), 3)  # type: ignore[misc]
+            seconds[columns] = median_seconds(lambda c=columns, r=of_table: store.insert(c, r), 3, perf_counter)  # type: ignore[misc]
         store.close()
     for columns, of_table in rows.items():
         note = f"{len(of_table):,} rows at once"
