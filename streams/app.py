@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import uvloop
@@ -83,16 +83,19 @@ async def _serve(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     worker = Worker(settings)
     try:
-        if not await wait_for_topics(settings.kafka, told):
+        if not (known := await wait_for_topics(settings.kafka, told)):
             return 0
-        await worker.start()
+        await worker.start(known)
         return await worker.run(told)
     finally:
         await worker.stop()
 
 
-async def wait_for_topics(settings: KafkaSettings, told: asyncio.Event) -> bool:
-    """Wait until all topics exist: Faust ignores for good those that do not; False when told to stop before."""
+async def wait_for_topics(settings: KafkaSettings, told: asyncio.Event) -> dict[str, int]:
+    """Wait until all topics exist: Faust ignores for good those that do not.
+
+    Returns the number of partitions of each; nothing when told to stop before.
+    """
     missing: set[str] = set()
     while not told.is_set():
         try:
@@ -100,17 +103,18 @@ async def wait_for_topics(settings: KafkaSettings, told: asyncio.Event) -> bool:
         except KafkaError as error:
             log.info("waiting for Kafka", error=str(error))
         else:
-            if not (missing := {*consumed(settings), topics.DEAD_LETTERS.name} - found):
-                return True
+            if not (missing := {*consumed(settings), topics.DEAD_LETTERS.name} - found.keys()):
+                return found
             log.info("waiting for topics", missing=sorted(missing))
         await asyncio.sleep(1.0)
-    return False
+    return {}
 
 
-def _topics(settings: KafkaSettings) -> set[str]:
+def _topics(settings: KafkaSettings) -> dict[str, int]:
     consumer = KafkaConsumer(enable_auto_commit=False, **connection(settings))
     try:
-        return set(consumer.topics())
+        partitions = {topic: consumer.partitions_for_topic(topic) for topic in consumer.topics()}
+        return {topic: len(numbers) for topic, numbers in partitions.items() if numbers}
     finally:
         consumer.close()
 
@@ -130,8 +134,11 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._started: list[Callable[[], Awaitable[None]]] = []
 
-    async def start(self) -> None:
-        """Make and start everything; raises what a part raises that cannot start."""
+    async def start(self, known: Mapping[str, int]) -> None:
+        """Make and start everything; raises what a part raises that cannot start.
+
+        ``known``: number of partitions by topic.
+        """
         settings = self._settings
         registry = process_registry()
         schemas = schema_registry(settings.kafka.schema_registry_url)
@@ -175,7 +182,7 @@ class Worker:
         origin = Origin(topic, settings.kafka.generation, f"{socket.gethostname()}-{os.getpid()}")
         self.pipeline = Pipeline(processor, writes, unwritten, dead_letters, metrics, self.health, origin, now_us)
 
-        self.app = create_app(settings)
+        self.app = create_app(settings, known)
         self._offsets = Offsets(self.app)
         self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health)
         minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)

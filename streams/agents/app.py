@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -11,6 +11,7 @@ from faust.types import TP
 from infra.runtime.kafka import CONSUMER_GROUP, ssl_context, statements_topic
 from infra.runtime.settings import KafkaSettings, Settings
 from schemas import topics
+from streams.agents.assignor import Assignor
 from streams.agents.transport import ReadCommittedTransport
 
 Handler = Callable[[Sequence[Any]], Awaitable[None]]
@@ -20,14 +21,15 @@ SMALL_BATCH = 500
 LONG_SECONDS = 86_400.0
 
 
-def create_app(settings: Settings) -> faust.App:
-    """The app, without agents."""
+def create_app(settings: Settings, partitions: Mapping[str, int]) -> faust.App:
+    """The app, without agents; ``partitions`` is the number of partitions by topic."""
     kafka, streams = settings.kafka, settings.streams
     app = faust.App(
         CONSUMER_GROUP,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         broker_credentials=_credentials(kafka),
         autodiscover=False,
+        PartitionAssignor=Assignor,
         web_enabled=False,
         store="memory://",
         topic_disable_leader=True,
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> faust.App:
     )
     app.transport = ReadCommittedTransport(app.conf.broker_consumer, app)
     app.finalize()
+    app.assignor.known = partitions
     return app
 
 

@@ -265,8 +265,8 @@ def test_an_empty_platform_says_what_comes_next(bare, open_page, who, said):
 def test_late_data_is_shown_with_a_notice(bare, open_page):
     settings, _, district = bare
     with open_clickhouse(settings.clickhouse) as client:
-        late = NOW - timedelta(minutes=20)
-        rows = [[1, partition, 5, 9, late, NOW] for partition in range(4)]
+        now = datetime.now(UTC)
+        rows = [[1, partition, 5, 9, now - timedelta(minutes=20), now] for partition in range(4)]
         client.insert("sink_progress", rows)
         text = shown(open_page(settings, district.staff["counselor"]))
         client.command("TRUNCATE TABLE sink_progress")
