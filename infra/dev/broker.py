@@ -9,14 +9,12 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
-from infra.dev import processes
 from infra.dev.errors import LocalStackError
 from infra.dev.jars import class_path
 from infra.dev.java import Java, find_java
 from infra.dev.ports import any_free
-from infra.dev.waiting import until_ready
+from infra.dev.server import Server
 
 HOST = "127.0.0.1"
 
@@ -73,18 +71,22 @@ logger.kafka.level=INFO
 """
 
 
-class Broker:
+class Broker(Server):
     """A broker with its state in ``data_dir``; start() goes on where the last one ended, kill -9 or not.
 
     Ports are chosen at construction and kept over restarts. It listens on the loopback address only.
     """
 
+    name = "the broker"
+    start_seconds = 90.0
+    grace_seconds = 20.0
+
     def __init__(self, data_dir: Path, port: int | None = None, *, log: Path | None = None) -> None:
+        super().__init__()
         self.data_dir = data_dir.absolute()
         self.port = port or any_free(HOST)
         self.log_path = log or self.data_dir / "broker.log"
         self._controller_port = any_free(HOST)
-        self._process: subprocess.Popen[bytes] | None = None
         self._java: Java | None = None
         self._class_path = ""
 
@@ -92,18 +94,6 @@ class Broker:
     def bootstrap_servers(self) -> str:
         """``host:port``, as clients want it."""
         return f"{HOST}:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        """Process id of the running broker."""
-        if self._process is None:
-            raise LocalStackError("the broker is not running")
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
 
     def prepare(self, say: Callable[[str], None] = lambda line: None) -> list[str]:
         """Fetch what is missing, write the configuration, format new storage; the command line that runs the broker.
@@ -131,44 +121,13 @@ class Broker:
             self._format(java, properties)
         return [*java, "kafka.Kafka", str(properties)]
 
-    def start(self, timeout_seconds: float = 90.0) -> Self:
-        """Start and wait until it answers; raises LocalStackError with the end of its log when it does not."""
-        if self.running:
-            return self
-        self._process = processes.spawn(self.prepare(), self.log_path)
-        try:
-            until_ready("the broker", self._process, self.answers, self.log_path, timeout_seconds)
-        except BaseException:
-            self.kill()
-            raise
-        return self
-
-    def stop(self, grace_seconds: float = 20.0) -> None:
-        """Shut down in order; what does not end in time is killed."""
-        if self._process is not None:
-            processes.stop(self._process, grace_seconds)
-            self._process = None
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            processes.kill(self._process)
-            self._process = None
-
-    def restart(self) -> None:
-        """Stop in order and start again on the same port."""
-        self.stop()
-        self.start()
+    def command(self) -> list[str]:
+        """See prepare()."""
+        return self.prepare()
 
     def answers(self) -> bool:
         """Whether it answers a metadata request and counts itself as a live broker."""
         return metadata_brokers(HOST, self.port) > 0
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.stop()
 
     def _format(self, java: list[str], properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

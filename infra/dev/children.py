@@ -16,7 +16,7 @@ COMMAND = (sys.executable, "-m", "infra.cli")
 
 def front_spec(front: Front, environment: Mapping[str, str]) -> Spec:
     """The ClickHouse front."""
-    return Spec("ClickHouse front", front.prepare(), front.log_path, environment, front.answers)
+    return Spec("ClickHouse front", front.command(), front.log_path, environment, front.answers)
 
 
 def service_specs(

@@ -135,7 +135,7 @@ def test_it_says_at_start_that_it_is_a_stand_in(front: Front) -> None:
 def test_a_credential_is_asked_for_when_it_is_told_to(tmp_path: Path) -> None:
     front = Front(tmp_path / "store")
     environment = {**os.environ, "ROUNDTRIP_CLICKHOUSE__PASSWORD": "secret"}
-    server = subprocess.Popen([*front.prepare(), "--check-credentials"], env=environment)
+    server = subprocess.Popen([*front.command(), "--check-credentials"], env=environment)
     try:
         wait_for(front.answers)
         with pytest.raises(DatabaseError) as refused:
