@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from infra.runtime.logging import get_logger
+from infra.runtime.logging import bind_partition, get_logger
 from infra.runtime.metrics import StreamsMetrics
 from streams.dead_letters import DeadLetters, is_statement, of_refused, outcome_of_refused
 from streams.health import Health
@@ -123,6 +123,8 @@ class Pipeline:
                 # What a failed attempt left in memory is not to be built upon.
                 await self._forget([records])
                 fault = Fault("processing_failed", f"{type(error).__name__}: {error}")
+                with bind_partition(self._origin.topic, record.partition, offset=record.offset):
+                    log.warning("a record is put aside", error=fault.message)
                 await self._alone(record, lambda some, fault=fault: self._processor.put_aside(some[0], fault))  # type: ignore[misc]
 
     async def _alone(self, record: Record, process: Callable[[Sequence[Record]], Batch]) -> None:

@@ -18,7 +18,6 @@ _DURATION = re.compile(
     re.ASCII,
 ).fullmatch
 _FRACTION_BEFORE_ANOTHER = re.compile(r"[.,]\d+[A-Z]T?\d").search
-_MILLISECONDS = (7 * 86_400_000, 365 * 86_400_000, 30 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is applied by arithmetic
 
@@ -85,15 +84,3 @@ def _second(seconds: int) -> str:
 def is_duration(text: str) -> bool:
     """Whether a string is a duration (Data 4.6; ISO 8601, 4.4.3.2); only its smallest component may have a fraction."""
     return _DURATION(text) is not None and text[-1] != "T" and not _FRACTION_BEFORE_ANOTHER(text)
-
-
-def duration_milliseconds(text: str) -> float | None:
-    """Milliseconds of a duration, a year taken as 365 days and a month as 30; None for what is none."""
-    found = _DURATION(text)
-    if found is None or not is_duration(text):
-        return None
-    return sum(
-        float(part.replace(",", ".")) * size
-        for part, size in zip(found.groups(), _MILLISECONDS, strict=True)
-        if part is not None
-    )
