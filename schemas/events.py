@@ -13,8 +13,15 @@ ID_GENERATED: Final = 1
 """Flag of an item: the provider sent no id, so nothing can be a duplicate of it."""
 TIMESTAMP_GENERATED: Final = 2
 """Flag of an item: the provider sent no timestamp; it was set to ``stored``."""
-MEMBER_CREDIT: Final = 4
-"""Flag of an item: credits a member of a group; the statement itself is kept with the primary item."""
+CREDIT: Final = 4
+"""Flag of an item: credits one more student (a member of a group, or the student that an identity was linked to later);
+the statement itself is kept with the primary item."""
+REMOVAL: Final = 8
+"""Flag of an item: takes a statement out of the student's record. ``statement`` holds a Removal as JSON."""
+FOLD_AGAIN: Final = 16
+"""Flag of an item: nothing new; the student is folded and counted again from what the store holds."""
+DIRECTIVES: Final = REMOVAL | FOLD_AGAIN
+"""Items that tell the owner of a student to do something, and are no statements: see streams.directives."""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +37,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
         stored: when ingest accepted it, µs since the epoch, UTC.
         digest: 64 bits of BLAKE2b over what identity of content means (xAPI 1.0.3 part 3, 2.1.2: without
             id, authority, stored, timestamp, version), as a signed integer.
-        flags: sum of ID_GENERATED, TIMESTAMP_GENERATED, MEMBER_CREDIT.
+        flags: sum of the flags above.
         statement: the statement as JSON (UTF-8), its agents swapped for keys.
     """
 
@@ -48,7 +55,28 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     @property
     def primary(self) -> bool:
         """Whether this item writes the statement's row and counts in the reconciliation."""
-        return not self.flags & MEMBER_CREDIT
+        return self.flags < CREDIT
+
+
+class Removal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a statement is taken out of a student's record, and where its row stands.
+
+    Attributes:
+        reason: voided (xAPI 1.0.3 part 2, 2.3.2), unlinked (the actor is another student), duplicate or conflict (an
+            earlier statement has its id).
+        cause: id of the voiding statement, of the link, or of the statement's own first copy.
+        stored: of the statement that is taken out, µs since the epoch, UTC.
+        credited: whether the student's row stands in credits rather than in statements.
+        partition, offset, idx: position of the item that is taken out.
+    """
+
+    reason: str
+    cause: str
+    stored: int
+    credited: bool
+    partition: int
+    offset: int
+    idx: int
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

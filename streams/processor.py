@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.codec import CodecError
-from schemas.events import MEMBER_CREDIT, DeadLetter, Envelope, Item
+from schemas.events import CREDIT, DeadLetter, Envelope, Item
 from streams.dedupe import PartitionMemory, Verdict, judge, unknown
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, extend, fold
@@ -173,7 +173,7 @@ class Processor:
                 first_stored = max(item.stored for item in envelope.items)
                 memory.begin(first_stored, whole_log=offset == 0 and self._options.generation == 1)
             for idx, item in enumerate(envelope.items):
-                primary = not item.flags & MEMBER_CREDIT
+                primary = not item.flags & CREDIT
                 part.statements += primary
                 try:
                     arrivals.append(read(partition, offset, idx, item))
@@ -250,7 +250,7 @@ class Processor:
 
     def _statement_rows(self, fresh: Iterable[Arrival], batch: Batch) -> None:
         generation = self._options.generation
-        statements, credits = batch.rows[tables.STATEMENTS], batch.rows[tables.GROUP_CREDITS]
+        statements, credits = batch.rows[tables.STATEMENTS], batch.rows[tables.CREDITS]
         attempts = batch.rows[tables.ATTEMPTS]
         for arrival in fresh:
             if arrival.item.primary:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from string import Template
 from typing import Any, Protocol, TypeVar
 
-from schemas.events import MEMBER_CREDIT, TIMESTAMP_GENERATED
+from schemas.events import CREDIT, TIMESTAMP_GENERATED
 from streams.dedupe import Key, Seen
 from streams.learner.fold import Attempt, LearnerState, SkillState
 from streams.ledger import LedgerStore, Place, Tally
@@ -91,8 +91,8 @@ class ClickHouseStore:
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """By primary key; by student and statement where the timestamp was generated, and differs from copy to copy."""
         found: dict[Key, Seen] = {}
-        for table, credits in (("statements", 0), ("group_credits", MEMBER_CREDIT)):
-            mine = [a.item for a in arrivals if a.item.flags & MEMBER_CREDIT == credits]
+        for table, credits in (("statements", 0), ("credits", CREDIT)):
+            mine = [a.item for a in arrivals if a.item.flags & CREDIT == credits]
             keyed = [
                 f"('{i.student_id}','{_moment(i.timestamp)}','{i.statement_id}')"
                 for i in mine

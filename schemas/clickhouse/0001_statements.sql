@@ -17,21 +17,23 @@ CREATE TABLE IF NOT EXISTS statements
     offset       Int64 COMMENT 'offset of its envelope' CODEC(Delta, ZSTD(1)),
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
     statement    String COMMENT 'the statement as JSON, agents swapped for keys' CODEC(ZSTD(1)),
-    precedence   UInt64 MATERIALIZED bitNot(toUInt64(offset)) COMMENT 'the earliest of equal keys stays' CODEC(Delta, ZSTD(1)),
+    revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
+    removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
+    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1)),
     INDEX by_id statement_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_stored stored TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree(precedence)
+ENGINE = ReplacingMergeTree(precedence, removed)
 PARTITION BY toYYYYMM(stored)
 ORDER BY (student_id, timestamp, statement_id)
 SETTINGS index_granularity = 1024
 COMMENT 'Every accepted statement, once. Read with FINAL: a redelivered row may stand twice until parts are merged.';
 
-CREATE TABLE IF NOT EXISTS group_credits
+CREATE TABLE IF NOT EXISTS credits
 (
-    student_id   UUID COMMENT 'opaque id of the member',
+    student_id   UUID COMMENT 'opaque id of the student',
     timestamp    DateTime64(6, 'UTC') COMMENT 'when it happened' CODEC(Delta, ZSTD(1)),
-    statement_id UUID COMMENT 'statement of the group; its row stands in statements under another member',
+    statement_id UUID COMMENT 'its row stands in statements under another student',
     stored       DateTime64(6, 'UTC') COMMENT 'when ingest accepted it' CODEC(Delta, ZSTD(1)),
     provider_id  LowCardinality(String) COMMENT 'who sent it',
     digest       Int64 COMMENT 'BLAKE2b-64 of the content, to tell a repetition from a conflict',
@@ -39,12 +41,14 @@ CREATE TABLE IF NOT EXISTS group_credits
     partition    UInt16 COMMENT 'partition of its envelope',
     offset       Int64 COMMENT 'offset of its envelope' CODEC(Delta, ZSTD(1)),
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
-    precedence   UInt64 MATERIALIZED bitNot(toUInt64(offset)) COMMENT 'the earliest of equal keys stays' CODEC(Delta, ZSTD(1))
+    revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
+    removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
+    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(precedence)
+ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)
 SETTINGS index_granularity = 1024
-COMMENT 'Members that a statement of a group is credited to, beside the one its row stands under.';
+COMMENT 'Students that a statement is credited to beside the one its row stands under: members of a group, and whom an identity was linked to later.';
 
 CREATE TABLE IF NOT EXISTS outcomes
 (
@@ -64,3 +68,20 @@ CREATE TABLE IF NOT EXISTS outcomes
 ENGINE = ReplacingMergeTree(at)
 ORDER BY (generation, partition, offset, idx, provider_id)
 COMMENT 'What became of accepted statements that are not in statements: duplicates and dead letters.';
+
+CREATE TABLE IF NOT EXISTS removals
+(
+    student_id   UUID COMMENT 'student from whose record it was taken',
+    timestamp    DateTime64(6, 'UTC') COMMENT 'of the statement',
+    statement_id UUID COMMENT 'id of the statement',
+    reason       LowCardinality(String) COMMENT 'voided, unlinked, duplicate or conflict',
+    cause        String COMMENT 'id of the voiding statement, of the link, or of the first copy',
+    restored     UInt8 COMMENT '1: put back since by a new link',
+    generation   UInt32 COMMENT 'generation of the statements topic',
+    partition    UInt16 COMMENT 'partition of the student',
+    offset       Int64 COMMENT 'offset of the event',
+    at           DateTime64(6, 'UTC') COMMENT 'when the event was put into the log'
+)
+ENGINE = ReplacingMergeTree(offset)
+ORDER BY (student_id, timestamp, statement_id)
+COMMENT 'What was taken out of the records of students, and why: the student''s state is the fold of all else.';

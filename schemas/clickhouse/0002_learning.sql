@@ -14,9 +14,11 @@ CREATE TABLE IF NOT EXISTS attempts
     partition    UInt16 COMMENT 'partition of its envelope',
     offset       Int64 COMMENT 'offset of its envelope' CODEC(Delta, ZSTD(1)),
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
-    precedence   UInt64 MATERIALIZED bitNot(toUInt64(offset)) COMMENT 'the earliest of equal keys stays' CODEC(Delta, ZSTD(1))
+    revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
+    removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
+    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
 )
-ENGINE = ReplacingMergeTree(precedence)
+ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)
 SETTINGS index_granularity = 1024
 COMMENT 'Evidence of skill: one row a student and statement with an outcome. States are a fold over these.';

@@ -99,3 +99,35 @@ CREATE TABLE IF NOT EXISTS audit
 ENGINE = MergeTree
 ORDER BY (student_id, at)
 COMMENT 'Who looked at which student, and why they could.';
+
+CREATE TABLE IF NOT EXISTS dead_letter_decisions
+(
+    generation UInt32 COMMENT 'generation of the topic the letter is about',
+    partition  UInt16 COMMENT 'partition of its record',
+    offset     Int64 COMMENT 'offset of its record',
+    idx        Int32 COMMENT 'index of the item in its envelope; -1: the whole record',
+    decision   LowCardinality(String) COMMENT 'replayed or discarded',
+    reason     String COMMENT 'why, in the words of whoever decided',
+    decided_by String COMMENT 'who',
+    statements UInt32 COMMENT 'statements it is about',
+    provider_id LowCardinality(String) COMMENT 'who sent them',
+    stored     DateTime64(6, 'UTC') COMMENT 'when ingest had accepted them',
+    at         DateTime64(6, 'UTC') COMMENT 'when'
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (generation, partition, offset, idx, provider_id)
+COMMENT 'What was done with dead letters. A replayed one counts no longer as dead; a discarded one does, with its reason.';
+
+CREATE TABLE IF NOT EXISTS alarms
+(
+    alarm   LowCardinality(String) COMMENT 'unbalanced, dead_letters, stalled, ...',
+    subject String COMMENT 'what it is about: a provider and hour, a partition, a worker',
+    since   DateTime64(6, 'UTC') COMMENT 'when it was raised',
+    until   Nullable(DateTime64(6, 'UTC')) COMMENT 'when it was over; empty while it stands',
+    message String COMMENT 'what is wrong and what to do, in words',
+    at      DateTime64(6, 'UTC') COMMENT 'when this row was written'
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (alarm, subject, since)
+TTL toDateTime(since) + INTERVAL 90 DAY
+COMMENT 'What operations has to look at, raised and cleared by the workers.';

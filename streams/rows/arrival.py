@@ -94,7 +94,7 @@ def statement_row(arrival: Arrival, generation: int) -> Row:
 
 
 def credit_row(arrival: Arrival, generation: int) -> Row:
-    """Row of the table group_credits, for an item that credits a member of a group."""
+    """Row of the table credits, for an item that credits a member of a group."""
     item = arrival.item
     return (
         item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.digest,

@@ -27,8 +27,8 @@ STATEMENTS: Final = _columns(
     "student_id timestamp statement_id stored provider_id verb verb_iri activity actor registration skills digest"
     " generation partition offset idx statement",
 )
-GROUP_CREDITS: Final = _columns(
-    "group_credits", "student_id timestamp statement_id stored provider_id digest generation partition offset idx"
+CREDITS: Final = _columns(
+    "credits", "student_id timestamp statement_id stored provider_id digest generation partition offset idx"
 )
 ATTEMPTS: Final = _columns(
     "attempts",
@@ -53,6 +53,16 @@ STUDENT_STATES: Final = _columns(
     "student_states",
     "student_id rating attempts last_at last_statement_id calibration generation partition watermark",
 )
+REVISIONS = "revision removed"
+STATEMENT_REVISIONS: Final = _columns("statements", f"{' '.join(STATEMENTS.names)} {REVISIONS}")
+CREDIT_REVISIONS: Final = _columns("credits", f"{' '.join(CREDITS.names)} {REVISIONS}")
+ATTEMPT_REVISIONS: Final = _columns("attempts", f"{' '.join(ATTEMPTS.names)} {REVISIONS}")
+"""Rows that take a statement out of a student's record or put it back; all others leave these two columns to their
+defaults."""
+REMOVALS: Final = _columns(
+    "removals", "student_id timestamp statement_id reason cause restored generation partition offset at"
+)
+ALARMS: Final = _columns("alarms", "alarm subject since until message at")
 WARNINGS: Final = _columns(
     "warnings",
     "student_id rule raised_on status cleared_on reason value baseline threshold evidence_from evidence_to providers"
@@ -70,7 +80,7 @@ REJECTIONS: Final = _columns(
 ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
 
 OF_STATEMENTS: Final = (
-    LEDGER, STATEMENTS, GROUP_CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
+    LEDGER, STATEMENTS, CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
 )  # fmt: skip
 """What one batch of envelopes writes, in the order of writing: what the log holds before what became of it, what a
 state is folded from before the state, and the row of a student after those of its skills, which is how a torn flush

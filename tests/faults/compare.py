@@ -28,9 +28,9 @@ QUERIES = {
         f"SELECT {_BY_STATEMENT}, provider_id, verb, activity, skills FROM statements FINAL"
         " WHERE student_id IN {students:Array(String)}",
     ),
-    "group_credits": (
+    "credits": (
         3,
-        f"SELECT {_BY_STATEMENT}, provider_id FROM group_credits FINAL WHERE student_id IN {{students:Array(String)}}",
+        f"SELECT {_BY_STATEMENT}, provider_id FROM credits FINAL WHERE student_id IN {{students:Array(String)}}",
     ),
     "attempts": (
         3,

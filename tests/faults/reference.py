@@ -74,7 +74,7 @@ def credits(
 
 def expected(found: list[Credit]) -> dict[str, Rows]:
     """Rows of each table, without what only the worker knows (offsets, times of storing)."""
-    tables: dict[str, Rows] = {name: {} for name in ("statements", "group_credits", "attempts")}
+    tables: dict[str, Rows] = {name: {} for name in ("statements", "credits", "attempts")}
     by_student: dict[str, list[Credit]] = defaultdict(list)
     by_day: dict[tuple[str, str], list[Credit]] = defaultdict(list)
     for one in found:
@@ -82,7 +82,7 @@ def expected(found: list[Credit]) -> dict[str, Rows]:
         if one.primary:
             tables["statements"][key] = (one.provider, one.verb, one.item, one.skills)
         else:
-            tables["group_credits"][key] = (one.provider,)
+            tables["credits"][key] = (one.provider,)
         if one.outcome is not None:
             tables["attempts"][key] = (one.item, one.skills, one.outcome, one.duration_ms, one.verb, one.provider)
             by_student[one.student].append(one)

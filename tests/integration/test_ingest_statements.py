@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from infra.runtime.settings import KafkaSettings
 from schemas.avro_registry import FileSchemaRegistry
 from schemas.codec import provider_minute_codec, rejection_codec
-from schemas.events import ID_GENERATED, MEMBER_CREDIT, TIMESTAMP_GENERATED
+from schemas.events import ID_GENERATED, CREDIT, TIMESTAMP_GENERATED
 from schemas.partitioning import partition_of
 from schemas.registry import tables
 from tests.fixtures.door import Door, make_door
@@ -165,7 +165,7 @@ async def test_each_member_of_a_group_is_credited_and_one_item_is_primary(door: 
     assert len({item.student_id for item in items}) == len(items) == 3
     assert len({item.statement for item in items}) == 1
     assert [item.primary for item in items].count(True) == 1
-    assert sum(bool(item.flags & MEMBER_CREDIT) for item in items) == 2
+    assert sum(bool(item.flags & CREDIT) for item in items) == 2
     assert sum(json.loads(one["counts"]).get("p1", 0) for one in headers) == 1
 
 

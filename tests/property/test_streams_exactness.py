@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import verbs
-from schemas.events import ID_GENERATED, MEMBER_CREDIT, TIMESTAMP_GENERATED, Envelope, Item
+from schemas.events import ID_GENERATED, CREDIT, TIMESTAMP_GENERATED, Envelope, Item
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, fold
 from streams.processor import Processor, ProcessorOptions, Record
@@ -45,7 +45,7 @@ templates = st.builds(
     st.sampled_from([verbs.ANSWERED, verbs.ANSWERED, verbs.PASSED, verbs.PLAYED, verbs.ATTENDED, verbs.ABSENT]),
     st.sampled_from([(), ("s1",), ("s1", "s2"), ("s3",)]),
     st.sampled_from([True, False, None]),
-    st.sampled_from([0, 0, 0, ID_GENERATED, TIMESTAMP_GENERATED, MEMBER_CREDIT]),
+    st.sampled_from([0, 0, 0, ID_GENERATED, TIMESTAMP_GENERATED, CREDIT]),
 )
 picks = st.lists(
     st.lists(st.tuples(st.integers(0, 11), st.booleans()), min_size=1, max_size=4), min_size=1, max_size=12

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas.codec import CodecError
-from schemas.events import MEMBER_CREDIT, Envelope, Item
+from schemas.events import CREDIT, Envelope, Item
 from streams.learner.calibration import Calibration
 from streams.processor import Batch, Processor, ProcessorOptions, Record
 from streams.rows import tables
@@ -117,10 +117,10 @@ def test_memory_decides_alone_from_the_beginning_of_the_log_and_for_what_just_ha
 
 def test_a_member_of_a_group_is_credited_without_a_second_statement() -> None:
     primary = make_item(ONE, STUDENT, FIRST_DAY_US)
-    member = make_item(ONE, MEMBER, FIRST_DAY_US, flags=MEMBER_CREDIT)
+    member = make_item(ONE, MEMBER, FIRST_DAY_US, flags=CREDIT)
     store = MemoryStore()
     batch = flushed(the_processor(store), store, [record(0, primary, member)])
-    assert batch.statements == len(batch.rows[tables.STATEMENTS]) == len(batch.rows[tables.GROUP_CREDITS]) == 1
+    assert batch.statements == len(batch.rows[tables.STATEMENTS]) == len(batch.rows[tables.CREDITS]) == 1
     assert len(batch.rows[tables.ATTEMPTS]) == len(batch.rows[tables.STUDENT_STATES]) == 2
     again = flushed(the_processor(store), store, [record(9, member)])
     assert not outcomes(again)
