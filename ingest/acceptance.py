@@ -15,7 +15,7 @@ from ingest.publisher import Publisher
 from ingest.xapi.agents import Slot, exact, slots
 from ingest.xapi.stamp import Stamp, stamp
 from ingest.xapi.version import statement_version
-from schemas.events import ID_GENERATED, CREDIT, TIMESTAMP_GENERATED, Item
+from schemas.events import CREDIT, ID_GENERATED, TIMESTAMP_GENERATED, Item
 from schemas.partitioning import partition_of
 
 Statement = dict[str, Any]

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from infra.runtime.settings import KafkaSettings
 from schemas.avro_registry import FileSchemaRegistry
 from schemas.codec import provider_minute_codec, rejection_codec
-from schemas.events import ID_GENERATED, CREDIT, TIMESTAMP_GENERATED
+from schemas.events import CREDIT, ID_GENERATED, TIMESTAMP_GENERATED
 from schemas.partitioning import partition_of
 from schemas.registry import tables
 from tests.fixtures.door import Door, make_door

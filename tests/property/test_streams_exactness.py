@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import verbs
-from schemas.events import ID_GENERATED, CREDIT, TIMESTAMP_GENERATED, Envelope, Item
+from schemas.events import CREDIT, ID_GENERATED, TIMESTAMP_GENERATED, Envelope, Item
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, fold
 from streams.processor import Processor, ProcessorOptions, Record
