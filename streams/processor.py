@@ -357,4 +357,4 @@ class Processor:
 def _attempt(arrival: Arrival) -> Attempt:
     item, outcome = arrival.item, arrival.outcome
     assert outcome is not None, "only what has an outcome is an attempt"
-    return Attempt(item.timestamp, item.statement_id, arrival.document.activity, item.skills, outcome)
+    return Attempt(item.timestamp, item.statement_id, arrival.activity, item.skills, outcome)

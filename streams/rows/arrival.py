@@ -9,7 +9,7 @@ import msgspec
 from schemas import verbs
 from schemas.events import Item
 from streams.rows.days import EARLIEST_US, LATEST_US
-from streams.rows.document import Document, decode
+from streams.rows.document import decode
 from streams.rows.result import UNKNOWN_MS, duration_ms, outcome
 from streams.rows.tables import Row
 
@@ -26,13 +26,16 @@ class Fault(Exception):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """An item at its position in the log, with what its statement tells."""
+    """An item at its position in the log, with what its statement tells; ``registration`` is NO_UUID for none."""
 
     partition: int
     offset: int
     idx: int
     item: Item
-    document: Document
+    actor: str
+    verb_iri: str
+    activity: str
+    registration: str
     outcome: float | None
     duration_ms: int
 
@@ -56,14 +59,16 @@ def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
         raise Fault("statement_invalid", f"the statement is not as the xAPI has it: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Fault("statement_undecodable", f"the statement is no JSON: {error}") from None
-    context = document.context
-    if context is not None and context.registration is not None and not _was_uuid(context.registration):
+    context, result = document.context, document.result
+    registration = context.registration if context is not None else None
+    if registration is not None and not _was_uuid(registration):
         raise Fault("registration_invalid", "context.registration is no UUID")
-    result = document.result
-    if result is None:
-        return Arrival(partition, offset, idx, item, document, None, UNKNOWN_MS)
-    told = outcome(result) if item.verb in verbs.OUTCOMES else None
-    return Arrival(partition, offset, idx, item, document, told, duration_ms(result.duration))
+    told, lasted = None, UNKNOWN_MS
+    if result is not None:
+        told = outcome(result) if item.verb in verbs.OUTCOMES else None
+        lasted = duration_ms(result.duration)
+    named = document.actor, document.verb.id, document.activity, registration or NO_UUID
+    return Arrival(partition, offset, idx, item, *named, told, lasted)
 
 
 def _is_uuid(text: str) -> bool:
@@ -83,12 +88,10 @@ _was_uuid = lru_cache(maxsize=50_000)(_is_uuid)
 
 def statement_row(arrival: Arrival, generation: int) -> Row:
     """Row of the table statements, for a primary item."""
-    item, document = arrival.item, arrival.document
-    context = document.context
+    item = arrival.item
     return (
         item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.verb,
-        document.verb.id, document.activity, document.actor,
-        (context.registration or NO_UUID) if context is not None else NO_UUID,
+        arrival.verb_iri, arrival.activity, arrival.actor, arrival.registration,
         item.skills, item.digest, generation, arrival.partition, arrival.offset, arrival.idx, item.statement,
     )  # fmt: skip
 
@@ -106,7 +109,7 @@ def attempt_row(arrival: Arrival, generation: int) -> Row:
     """Row of the table attempts, for an item with an outcome."""
     item = arrival.item
     return (
-        item.student_id, item.timestamp, item.statement_id, arrival.document.activity, item.skills, arrival.outcome,
+        item.student_id, item.timestamp, item.statement_id, arrival.activity, item.skills, arrival.outcome,
         arrival.duration_ms, item.verb, item.provider_id, item.stored,
         generation, arrival.partition, arrival.offset, arrival.idx,
     )  # fmt: skip

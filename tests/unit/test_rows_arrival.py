@@ -48,11 +48,11 @@ def test_a_verb_that_tells_no_outcome_is_no_attempt() -> None:
 
 
 def test_an_object_that_is_an_agent_stands_as_its_key() -> None:
-    assert arrived(with_document(object="abc.2")).document.activity == "abc.2"
+    assert arrived(with_document(object="abc.2")).activity == "abc.2"
 
 
 def test_a_sub_statement_has_no_activity_of_its_own() -> None:
-    assert arrived(with_document(object={"objectType": "SubStatement", "verb": {}})).document.activity == ""
+    assert arrived(with_document(object={"objectType": "SubStatement", "verb": {}})).activity == ""
 
 
 def test_without_a_registration_it_is_zero() -> None:
