@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from infra.runtime.reconciliation import consistent_through
+
 STALE_AFTER: Final = timedelta(seconds=60)
 """Behind by more than this, a page says so in its own line and not just in the header."""
 
@@ -32,18 +33,6 @@ class Freshness:
     late: int
     partitions: int
     waiting: int
-
-
-def consistent_through(row: Mapping[str, Any]) -> datetime | None:
-    """Until when one partition is complete: a partition that has caught up is as fresh as its last check.
-
-    None where statements wait and none was ever written.
-    """
-    if row["offset"] >= row["end_offset"]:
-        checked_at: datetime = row["checked_at"]
-        return checked_at
-    stored_until: datetime = row["stored_until"]
-    return stored_until if stored_until > _EPOCH else None
 
 
 def freshness(progress: Sequence[Mapping[str, Any]], partitions: int, now: datetime) -> Freshness:

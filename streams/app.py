@@ -36,6 +36,7 @@ from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
 from streams.health import Health, HealthServer
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
+from streams.reconciliation import Watch
 from streams.sink import Sink
 from streams.store import ClickHouseStore
 from streams.unwritten import SettledStore, Unwritten
@@ -196,7 +197,12 @@ class Worker:
         clocked = Clocked(self._sink(), engine, settings, self.pipeline, self.partitions)
         await self.app.start()
         self._started.append(self.app.stop)
-        self._tasks += [asyncio.create_task(self._look()), asyncio.create_task(clocked.run())]
+        watch = Watch(self._sink(), settings.kafka, metrics, now_us)
+        self._tasks += [
+            asyncio.create_task(self._look()),
+            asyncio.create_task(clocked.run()),
+            asyncio.create_task(watch.run(lambda: 0 in self.partitions.assigned)),
+        ]
 
     async def run(self, told: asyncio.Event) -> int:
         """Return 0 when told to stop, 1 when a part failed."""

@@ -3,6 +3,9 @@
 The client's own insert writes UUIDs one by one and compresses for a network; here a column of UUIDs is one
 bytes.fromhex, one of numbers one array. A test holds it to the bytes that the client writes. What the format looks like
 is told by clickhouse.com/docs/interfaces/formats/Native and ClickHouse's SerializationLowCardinality.cpp.
+
+Where streams/_native.c was compiled, it writes the blocks of the types that it knows; what it does not take as exactly
+what it expects is written, or refused, here.
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ import re
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate, chain
 from typing import Any, Final
+
+from infra.runtime.compiled import compiled
 
 Writer = Callable[[Sequence[Any]], bytes]
 
@@ -36,6 +42,8 @@ def _varint(value: int) -> bytes:
 
 
 _LENGTHS: Final = [_varint(length) for length in range(4096)]
+_compiled: Final = compiled("streams._native")
+_COMPILED_KINDS: Final = {"String": "s", "UUID": "u", "LowCardinality(String)": "l", "Array(LowCardinality(String))": "a"}
 
 
 def block(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
@@ -43,6 +51,27 @@ def block(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[An
 
     Values are plain: UUIDs as strings, moments in the ticks of their type, dates as days since 1970-01-01.
     """
+    if _compiled is not None and isinstance(rows, list) and (plan := _plan(tuple(names), tuple(types))):
+        head = _length(len(names)) + _length(len(rows))
+        written: bytes | None = _compiled.block(head, plan, rows)
+        if written is not None:
+            return written
+    return in_python(names, types, rows)
+
+
+@lru_cache(maxsize=100)
+def _plan(names: tuple[str, ...], types: tuple[str, ...]) -> tuple[tuple[bytes, str], ...] | None:
+    """What the extension is told of each column; None when it does not write one of the types."""
+    sent = [_sent(kind) for kind in types]
+    kinds = [_COMPILED_KINDS.get(kind) or _ARRAYS.get(_parts(kind)[0]) for kind in sent]
+    if None in kinds or len(names) != len(types):
+        return None
+    heads = [_strings(pair) + _prefix(pair[1]) for pair in zip(names, sent, strict=True)]
+    return tuple(zip(heads, [kind for kind in kinds if kind], strict=True))
+
+
+def in_python(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    """The same block, without the extension."""
     parts = [_length(len(names)), _length(len(rows))]
     for name, kind, column in zip(names, types, zip(*rows, strict=True), strict=True):
         sent = _sent(kind)
@@ -77,8 +106,8 @@ def _writer(kind: str) -> Writer:
         return _dictionary
     if name == "Array":
         return lambda column: _lists(column, _writer(inner))
-    if name == "Nullable" and inner in _ARRAYS:
-        return lambda column: _nullable(_ARRAYS[inner], column)
+    if name == "Nullable" and (inner_code := _ARRAYS.get(_parts(inner)[0])):
+        return lambda column: _nullable(inner_code, column)
     if code := _ARRAYS.get(name):
         return lambda column: _numbers(code, column)
     raise TypeError(f"no values of type {kind} are written")

@@ -8,11 +8,10 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards import components as ui
-from dashboards.freshness import consistent_through
 from dashboards.intervals import quantile
-from dashboards.reconciliation import Balance, Verdict, judge
 from dashboards.session import Context
 from dashboards.store import Row
+from infra.runtime.reconciliation import Balance, Verdict, judge, settled_through
 
 _HOURS = 24
 
@@ -83,11 +82,10 @@ def _lag(context: Context, progress: list[Row]) -> tuple[list[Row], str]:
 
 def _balances(context: Context) -> list[tuple[Row, Balance]]:
     since = (context.now() - timedelta(hours=_HOURS)).replace(minute=0, second=0, microsecond=0)
-    rows = context.store.query(context.viewer, "reconciliation", since=since)
     progress = context.store.query(context.viewer, "progress")
-    known = [moment for row in progress if (moment := consistent_through(row)) is not None]
-    through = min(known) if known and len(known) >= context.settings.kafka.partitions else None
-    return [(row, judge(row, through)) for row in rows]
+    through = settled_through(progress, context.settings.kafka.partitions).replace(second=0, microsecond=0)
+    rows = context.store.query(context.viewer, "reconciliation", since=since, through=through)
+    return [(row, judge(row)) for row in rows]
 
 
 def _latencies(rows: list[Row]) -> list[Row]:

@@ -94,6 +94,11 @@ class StreamsMetrics(_Group):
         )
         self.lag = self._gauge("streams_lag_records", "envelopes in the log that are not flushed yet", "partition")
         self.cached_students = self._gauge("streams_cached_students", "students whose state is in memory")
+        self.unaccounted = self._gauge(
+            "streams_unaccounted_statements",
+            "accepted, and neither stored nor a duplicate nor dead-lettered, or the other way round; last hours",
+            "provider",
+        )
         self.last_progress = self._gauge(
             "streams_last_progress_timestamp_seconds", "when a batch was last flushed, Unix time"
         )

@@ -16,12 +16,12 @@ from dashboards import broker, palette, words
 from dashboards.freshness import State, freshness
 from dashboards.intervals import quantile, wilson
 from dashboards.queries import Scope, _parse, load
-from dashboards.reconciliation import Verdict, judge
 from dashboards.screens.operations import ranges
 from dashboards.screens.queue import entries
 from dashboards.screens.student import level
 from dashboards.suppression import cell
 from infra.runtime.kafka import PartitionLag
+from infra.runtime.reconciliation import Verdict, judge, settled_through
 from infra.runtime.settings import KafkaSettings
 from schemas.events import LATENCY_BOUNDS_MS
 
@@ -67,44 +67,59 @@ def test_nothing_written_yet_has_no_time():
     assert freshness([never], 1, NOW).state is State.NONE
 
 
-def hour(accepted: int, stored: int, duplicates: int = 0, dead: int = 0, *, answered: int | None = None):
-    counts = {"accepted": accepted, "stored": stored, "duplicates": duplicates, "dead": dead}
-    start = NOW.replace(minute=0, second=0) - timedelta(hours=5)
-    return counts | {"answered": accepted if answered is None else answered, "hour": start}
+def hour(accepted: int, stored: int, duplicates: int = 0, dead: int = 0, *, answered: int | None = None, settled=True):
+    """One hour of one provider; ``settled``: the sinks have passed all of it, or none of it."""
+    told = accepted if answered is None else answered
+    return {
+        "accepted": accepted, "answered": told, "stored": stored, "duplicates": duplicates, "dead": dead,
+        "settled_accepted": accepted * settled, "settled_answered": told * settled,
+        "settled_accounted": (stored + duplicates + dead) * settled,
+    }  # fmt: skip
 
 
 def test_an_hour_balances_when_stored_duplicates_and_dead_letters_make_up_what_was_accepted():
-    found = judge(hour(100, 95, 4, 1), NOW)
+    found = judge(hour(100, 95, 4, 1))
     assert (found.verdict, found.difference, found.in_flight, found.off) == (Verdict.BALANCED, 0, 0, False)
 
 
-def test_what_is_missing_from_an_hour_that_the_sinks_have_passed_is_a_difference():
-    found = judge(hour(100, 90), NOW)
+def test_what_is_missing_from_minutes_that_the_sinks_have_passed_is_a_difference():
+    found = judge(hour(100, 90))
     assert (found.verdict, found.difference, found.in_flight, found.off) == (Verdict.MISSING, 10, 0, True)
 
 
-@pytest.mark.parametrize("through", [NOW - timedelta(hours=6), None])
-def test_what_is_missing_from_an_hour_that_the_sinks_have_not_passed_is_in_flight(through):
-    found = judge(hour(100, 90), through)
+def test_what_is_missing_from_minutes_that_the_sinks_have_not_passed_is_in_flight():
+    found = judge(hour(100, 90, settled=False))
     assert (found.verdict, found.difference, found.in_flight) == (Verdict.IN_FLIGHT, 0, 10)
-    not_read = judge(hour(0, 0, answered=50), through)
+    not_read = judge(hour(0, 0, answered=50, settled=False))
     assert (not_read.accepted, not_read.verdict, not_read.in_flight) == (50, Verdict.IN_FLIGHT, 50)
 
 
-def test_ends_that_were_read_one_after_the_other_are_no_surplus_while_the_hour_lasts():
-    found = judge(hour(90, 100), None)
+def test_an_hour_may_miss_something_in_its_first_minutes_while_its_last_ones_are_in_flight():
+    row = hour(100, 80, settled=False) | {"settled_accepted": 60, "settled_answered": 60, "settled_accounted": 55}
+    found = judge(row)
+    assert (found.verdict, found.difference, found.in_flight, found.accepted) == (Verdict.MISSING, 5, 15, 100)
+
+
+def test_ends_that_were_read_one_after_the_other_are_no_surplus_while_the_minute_lasts():
+    found = judge(hour(90, 100, settled=False))
     assert (found.verdict, found.difference, found.in_flight) == (Verdict.BALANCED, 0, 0)
 
 
 def test_more_stored_than_the_log_holds_is_a_surplus():
-    found = judge(hour(90, 100), NOW)
+    found = judge(hour(90, 100))
     assert (found.verdict, found.difference, found.off) == (Verdict.SURPLUS, -10, True)
 
 
 def test_what_was_kept_and_not_answered_is_no_fault_and_what_was_answered_and_not_kept_is():
-    assert judge(hour(100, 100, answered=98), NOW).verdict is Verdict.BALANCED
-    found = judge(hour(100, 100, answered=103), NOW)
+    assert judge(hour(100, 100, answered=98)).verdict is Verdict.BALANCED
+    found = judge(hour(100, 100, answered=103))
     assert (found.verdict, found.difference, found.off) == (Verdict.LOST, 3, True)
+
+
+def test_all_is_settled_until_the_partition_that_is_furthest_behind_and_nothing_while_one_was_never_written():
+    rows = [progress(0), progress(1, offset=3, stored_s=400)]
+    assert settled_through(rows, 2) == NOW - timedelta(seconds=460)
+    assert settled_through(rows, 3).year == 1970
 
 
 def test_a_quantile_lies_in_the_bucket_that_holds_it():

@@ -80,6 +80,8 @@ def test_a_cluster_gets_replicated_engines_and_on_cluster() -> None:
 )
 def test_every_clickhouse_table_and_column_is_described(statement: str) -> None:
     assert re.search(r"\nCOMMENT '.+'$", statement)
+    if statement.startswith("CREATE VIEW"):
+        return
     body = statement[statement.index("\n(\n") : statement.index("\n)\n")]
     columns = [line for line in body.splitlines()[2:] if not line.strip().startswith("INDEX")]
     assert columns
