@@ -6,14 +6,17 @@ BIN := .venv/bin
 DEMO := .venv/.demo-installed
 DEV := .venv/.dev-installed
 ARGS :=
+COMPILED = $(BIN)/python requirements/extension.py
 
 help:  ## what can be made; more arguments for a command: make test ARGS="-k resume"
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)  ## the whole platform on this machine, with a sample district and simulated providers
+	@$(COMPILED)
 	@$(BIN)/roundtrip demo $(ARGS)
 
 test: check services  ## the checks, then all tests, with the servers they need
+	$(COMPILED) --required
 	$(BIN)/pytest $(ARGS)
 
 check: $(DEV)  ## ruff, mypy, the layers
@@ -23,12 +26,14 @@ check: $(DEV)  ## ruff, mypy, the layers
 	$(BIN)/lint-imports --no-logo
 
 bench: $(DEV)  ## the benchmarks
+	@$(COMPILED)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 N := 20
 SEED := 1
 
 faults: $(DEV)  ## fault schedules against real processes: make faults N=200 SEED=1
+	@$(COMPILED)
 	$(BIN)/python -m tests.faults --count $(N) --seed $(SEED) $(ARGS)
 
 docs: $(DEV)  ## the generated pages of docs/
@@ -56,3 +61,4 @@ lock: $(DEV)  ## the locks again, from pyproject.toml; newer versions: make lock
 clean:  ## all that the other targets made, but not the demo's data (.roundtrip)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist tests/bench/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find ingest schemas streams -name '_*.so' -delete

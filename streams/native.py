@@ -43,7 +43,12 @@ def _varint(value: int) -> bytes:
 
 _LENGTHS: Final = [_varint(length) for length in range(4096)]
 _compiled: Final = compiled("streams._native")
-_COMPILED_KINDS: Final = {"String": "s", "UUID": "u", "LowCardinality(String)": "l", "Array(LowCardinality(String))": "a"}
+_COMPILED_KINDS: Final = {
+    "String": "s",
+    "UUID": "u",
+    "LowCardinality(String)": "l",
+    "Array(LowCardinality(String))": "a",
+}
 
 
 def block(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

@@ -10,11 +10,15 @@ from pathlib import Path
 import msgspec
 import psutil
 
+import streams.app  # noqa: F401  # asks for all extensions of a worker
+from infra.runtime.compiled import in_use
+
 PACKAGES = ("aiokafka", "chdb-core", "clickhouse-connect", "fastavro", "faust-streaming", "msgspec", "uvicorn")
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Facts of a machine; ``memory_gib`` in GiB, ``load`` its load average (1 min) before the first bench."""
+    """Facts of a machine: ``memory_gib`` in GiB, ``load`` its load average (1 min) before the first bench, ``compiled``
+    the extensions that were built."""
 
     cpu: str
     cores: int
@@ -23,12 +27,13 @@ class Machine(msgspec.Struct, frozen=True):
     python: str
     packages: dict[str, str]
     load: float
+    compiled: list[str] = []
 
     def __str__(self) -> str:
         packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
         return (
             f"{self.cores} cores of {self.cpu}, {self.memory_gib:.0f} GiB, {self.system}, Python {self.python}, "
-            f"load before {self.load:.1f}; {packages}"
+            f"load before {self.load:.1f}; {packages}; compiled: {', '.join(self.compiled) or 'nothing'}"
         )
 
 
@@ -42,6 +47,7 @@ def this_machine() -> Machine:
         python=platform.python_version(),
         packages={name: version(name) for name in PACKAGES},
         load=os.getloadavg()[0],
+        compiled=in_use(),
     )
 
 
