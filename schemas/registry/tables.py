@@ -119,6 +119,25 @@ identities = Table(
     comment="Actor aliases: each identifier by which an agent or group is known (xAPI 1.0.3 part 2, 2.4.2.3).",
 )
 
+identity_links = Table(
+    "identity_links",
+    metadata,
+    Column("link_id", String(36), primary_key=True, comment="random UUID; named as the cause by what it corrects"),
+    Column("identity_id", ForeignKey("identities.identity_id"), nullable=False, index=True, comment="what was moved"),
+    Column("from_student", ForeignKey("students.student_id"), comment="student before; empty: it had none"),
+    Column("to_student", ForeignKey("students.student_id"), nullable=False, comment="student from then on"),
+    Column("at", BigInteger, nullable=False, index=True, comment="when it was moved"),
+    Column("decided_by", Text, nullable=False, comment="who decided it"),
+    Column("reason", Text, nullable=False, comment="why, in words"),
+    Column(
+        "takes_back",
+        ForeignKey("identity_links.link_id"),
+        unique=True,
+        comment="the link that this one undoes; empty for a link of its own",
+    ),
+    comment="History of the identities that were moved to another student; what they did moves with them.",
+)
+
 agents = Table(
     "agents",
     metadata,
@@ -240,4 +259,12 @@ calibrations = Table(
         postgresql_where=text("active"),
     ),
     comment="Versions of what is fitted apart from the stream.",
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(64), primary_key=True, comment="who looks: voids, copies"),
+    Column("until", BigInteger, nullable=False, comment="everything stored before was looked at"),
+    comment="How far those are that look through the statements on the clock; the next worker goes on there.",
 )
