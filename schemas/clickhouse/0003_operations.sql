@@ -131,3 +131,28 @@ ENGINE = ReplacingMergeTree(at)
 ORDER BY (alarm, subject, since)
 TTL toDateTime(since) + INTERVAL 90 DAY
 COMMENT 'What operations has to look at, raised and cleared by the workers.';
+
+CREATE TABLE IF NOT EXISTS rebuilds
+(
+    rebuild_id  UUID COMMENT 'one run of roundtrip rebuild, however often it was interrupted',
+    step        UInt32 COMMENT '0: begun; then one for each range of students and each part of the end',
+    scope       String COMMENT 'whose rows are computed again, and whether they are only checked',
+    phase       LowCardinality(String) COMMENT 'begun, range, carried or finished',
+    generation  UInt32 COMMENT 'generation of the statements topic',
+    calibration UInt32 COMMENT 'version of the calibration',
+    until       UUID COMMENT 'last student of the range, in the order of ClickHouse',
+    students    UInt32 COMMENT 'students of the range',
+    statements  UInt64 COMMENT 'their statements',
+    differences UInt32 COMMENT 'values in which live rows and rebuilt rows differ',
+    examples    Array(String) COMMENT 'the first of them, in words',
+    again       Array(UUID) COMMENT 'students whom a worker is to fold again',
+    outdated    UInt32 COMMENT 'students whose live rows stand under another calibration',
+    left        Array(String) COMMENT 'students left as they are, and why',
+    written     Array(Int64) COMMENT 'by partition, when it began: all rows up to this offset were written',
+    shadows     Array(String) COMMENT 'tables that take the place of the live ones at the end: name and UUID',
+    at          DateTime64(6, 'UTC') COMMENT 'when the step was done'
+)
+ENGINE = ReplacingMergeTree(at)
+ORDER BY (rebuild_id, step)
+TTL toDateTime(at) + INTERVAL 90 DAY
+COMMENT 'How far each rebuild is, so that one that was interrupted goes on, and what it found.';
