@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS statements
     statement    String COMMENT 'the statement as JSON, agents swapped for keys' CODEC(ZSTD(1)),
     revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
     removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
-    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1)),
+    precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1)),
     INDEX by_id statement_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_stored stored TYPE minmax GRANULARITY 1
 )
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS credits
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
     revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
     removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
-    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
+    precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS attempts
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
     revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
     removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
-    precedence   UInt64 MATERIALIZED if(revision < 0, bitShiftRight(bitNot(toUInt64(offset)), 1), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
+    precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)
@@ -37,9 +37,10 @@ CREATE TABLE IF NOT EXISTS skill_states
     calibration UInt32 COMMENT 'version of the calibration it was folded under',
     generation  UInt32 COMMENT 'generation of the statements topic',
     partition   UInt16 COMMENT 'partition of the student',
-    watermark   Int64 COMMENT 'offset of the last envelope folded in'
+    watermark   Int64 COMMENT 'offset of the last envelope folded in',
+    removed     UInt8 DEFAULT 0 COMMENT '1: nothing of it is left'
 )
-ENGINE = ReplacingMergeTree(watermark)
+ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY (student_id, skill_id)
 SETTINGS index_granularity = 1024
 COMMENT 'What a student is taken to know: the fold of the attempts, per skill.';
@@ -54,9 +55,10 @@ CREATE TABLE IF NOT EXISTS student_states
     calibration       UInt32 COMMENT 'version of the calibration it was folded under',
     generation        UInt32 COMMENT 'generation of the statements topic',
     partition         UInt16 COMMENT 'partition of the student',
-    watermark         Int64 COMMENT 'offset of the last envelope folded in'
+    watermark         Int64 COMMENT 'offset of the last envelope folded in',
+    removed           UInt8 DEFAULT 0 COMMENT '1: nothing of it is left'
 )
-ENGINE = ReplacingMergeTree(watermark)
+ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY student_id
 SETTINGS index_granularity = 1024
 COMMENT 'The part of the fold that is shared by all skills of a student. Written after skill_states: a skill row ahead of it tells a torn flush.';
@@ -77,9 +79,10 @@ CREATE TABLE IF NOT EXISTS student_days
     last_at     DateTime64(6, 'UTC') COMMENT 'last statement of the day',
     generation  UInt32 COMMENT 'generation of the statements topic',
     partition   UInt16 COMMENT 'partition of the student',
-    watermark   Int64 COMMENT 'offset of the last envelope counted in'
+    watermark   Int64 COMMENT 'offset of the last envelope counted in',
+    removed     UInt8 DEFAULT 0 COMMENT '1: nothing of it is left'
 )
-ENGINE = ReplacingMergeTree(watermark)
+ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY (student_id, day)
 SETTINGS index_granularity = 1024
 COMMENT 'Engagement: what a student did on a day.';

@@ -59,6 +59,10 @@ CREDIT_REVISIONS: Final = _columns("credits", f"{' '.join(CREDITS.names)} {REVIS
 ATTEMPT_REVISIONS: Final = _columns("attempts", f"{' '.join(ATTEMPTS.names)} {REVISIONS}")
 """Rows that take a statement out of a student's record or put it back; all others leave these two columns to their
 defaults."""
+STUDENT_DAY_REMOVALS: Final = _columns("student_days", f"{' '.join(STUDENT_DAYS.names)} removed")
+SKILL_STATE_REMOVALS: Final = _columns("skill_states", f"{' '.join(SKILL_STATES.names)} removed")
+STUDENT_STATE_REMOVALS: Final = _columns("student_states", f"{' '.join(STUDENT_STATES.names)} removed")
+"""Rows of which nothing is left: readers with FINAL do not see them."""
 REMOVALS: Final = _columns(
     "removals", "student_id timestamp statement_id reason cause restored generation partition offset at"
 )
@@ -80,7 +84,8 @@ REJECTIONS: Final = _columns(
 ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
 
 OF_STATEMENTS: Final = (
-    LEDGER, STATEMENTS, CREDITS, ATTEMPTS, OUTCOMES, STUDENT_DAYS, SKILL_STATES, STUDENT_STATES,
+    LEDGER, STATEMENTS, STATEMENT_REVISIONS, CREDITS, CREDIT_REVISIONS, ATTEMPTS, ATTEMPT_REVISIONS, REMOVALS, OUTCOMES,
+    STUDENT_DAYS, STUDENT_DAY_REMOVALS, SKILL_STATES, SKILL_STATE_REMOVALS, STUDENT_STATES, STUDENT_STATE_REMOVALS,
 )  # fmt: skip
 """What one batch of envelopes writes, in the order of writing: what the log holds before what became of it, what a
 state is folded from before the state, and the row of a student after those of its skills, which is how a torn flush
