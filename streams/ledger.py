@@ -8,14 +8,19 @@ envelope's content, apart from the rows that are made of it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from streams.rows.tables import Row
 
+T = TypeVar("T")
+
 COUNTS_HEADER = "counts"
-"""Record header with the number of statements of each provider, as JSON: readable when the envelope is not."""
+"""Record header with the number of statements of each provider, as JSON: readable when the envelope is not. Explicitly
+empty (``{}``) where nothing is new: events of our own, and dead letters that are replayed."""
+REPLAY_HEADER = "replay"
+"""Record header of a dead letter that is replayed, see Replay."""
 MINUTE_US = 60_000_000
 LATEST_STORED_US = 2**32 * 1_000_000
 """Times of storing from here on are beyond ClickHouse's DateTime."""
@@ -94,12 +99,38 @@ class Ledger:
             del self._tallies[place]
 
 
-def told_counts(headers: Sequence[tuple[str, bytes]]) -> dict[str, int]:
-    """Statements by provider, as the door told; empty when it did not, or not readably."""
+class Replay(msgspec.Struct, frozen=True):
+    """What a record puts into the log again: the place of a dead letter.
+
+    Attributes:
+        generation, partition, offset, index: of the letter's origin; index -1 for a whole record.
+        stored: when its statements were counted as accepted, µs since the epoch, UTC.
+        counts: these statements, by provider. They are in the ledger already, and no longer counted as dead.
+    """
+
+    generation: int
+    partition: int
+    offset: int
+    index: int
+    stored: int
+    counts: dict[str, int]
+
+
+def told_counts(headers: Sequence[tuple[str, bytes]]) -> dict[str, int] | None:
+    """Statements by provider, as the door told; None when it did not, or not readably."""
+    return _told(headers, COUNTS_HEADER, dict[str, int])
+
+
+def told_replay(headers: Sequence[tuple[str, bytes]]) -> Replay | None:
+    """The dead letter that a record replays; None for all other records."""
+    return _told(headers, REPLAY_HEADER, Replay)
+
+
+def _told(headers: Sequence[tuple[str, bytes]], wanted: str, kind: type[T]) -> T | None:
     for name, value in headers:
-        if name == COUNTS_HEADER:
+        if name == wanted:
             try:
-                return msgspec.json.decode(value, type=dict[str, int])
+                return msgspec.json.decode(value, type=kind)
             except msgspec.DecodeError:
-                return {}
-    return {}
+                return None
+    return None

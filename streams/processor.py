@@ -18,7 +18,7 @@ from schemas.events import CREDIT, DeadLetter, Envelope, Item
 from streams.dedupe import PartitionMemory, Verdict, judge, unknown
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, extend, fold
-from streams.ledger import LATEST_STORED_US, MINUTE_US, Entry, Ledger, told_counts
+from streams.ledger import LATEST_STORED_US, MINUTE_US, Entry, Ledger, told_counts, told_replay
 from streams.rows import tables
 from streams.rows.arrival import NO_UUID, Arrival, Fault, attempt_row, credit_row, read, statement_row
 from streams.rows.days import LocalDays
@@ -164,7 +164,9 @@ class Processor:
                 self._bury_envelope(batch, record, Fault("undecodable", str(error)))
                 continue
             if envelope.items:
-                told = told_counts(record.headers) or Counter(i.provider_id for i in envelope.items if i.primary)
+                told = told_counts(record.headers)
+                if told is None:
+                    told = Counter(i.provider_id for i in envelope.items if i.primary)
                 self._enter(batch, record, envelope.items[0].stored, told)
             memory = self._memories.get(partition)
             if memory is None:
@@ -223,9 +225,13 @@ class Processor:
                 at=at,
             )
         )
-        told, stored = told_counts(record.headers) or {"": 0}, record.timestamp_us or at
-        self._enter(batch, record, stored, told)
-        for provider, count in told.items():
+        told, stored = told_counts(record.headers), record.timestamp_us or at
+        self._enter(batch, record, stored, {"": 0} if told is None else told)
+        counts = Counter(told or {})
+        if replay := told_replay(record.headers):
+            counts.update(replay.counts)
+            stored = replay.stored
+        for provider, count in (counts or {"": 0}).items():
             batch.parts[record.partition].statements += count
             place = (options.generation, record.partition, record.offset, -1, provider, NO_UUID)
             batch.rows[tables.OUTCOMES].append((*place, stored, count, "dead", fault.reason, fault.message, at))

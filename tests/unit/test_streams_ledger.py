@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from streams.ledger import Entry, Ledger, told_counts
+from streams.ledger import Entry, Ledger, Replay, told_counts
 from streams.processor import Record
 from streams.rows import tables
 from tests.fixtures.envelopes import FIRST_DAY_US, make_item
@@ -75,4 +75,23 @@ def test_partitions_that_were_revoked_are_read_again_from_the_store() -> None:
 
 @pytest.mark.parametrize("header", [b"{", b"[1]", b'{"a":"x"}'])
 def test_a_header_that_cannot_be_read_tells_nothing(header: bytes) -> None:
-    assert told_counts((("counts", header),)) == {}
+    assert told_counts((("counts", header),)) is None
+
+
+def test_what_is_said_to_be_nothing_new_is_not_counted() -> None:
+    store = MemoryStore()
+    item = make_item(ONE, STUDENT, FIRST_DAY_US)
+    store.flush(the_processor(store).process([told(0, {}, msgspec.msgpack.encode([item]))]))
+    assert held(store) == {}
+    assert len(store.tables[tables.STATEMENTS]) == 1
+
+
+def test_a_replayed_record_that_is_put_aside_again_counts_as_dead_where_it_counted_first() -> None:
+    store = MemoryStore()
+    stored = FIRST_DAY_US - 86_400_000_000
+    replay = msgspec.json.encode(Replay(1, 0, 3, -1, stored, {"a": 4}))
+    record = Record(0, 9, b"broken", (("counts", b"{}"), ("replay", replay)), FIRST_DAY_US)
+    store.flush(the_processor(store).process([record]))
+    assert held(store) == {}
+    [row] = store.tables[tables.OUTCOMES].values()
+    assert (row["outcome"], row["provider_id"], row["statements"], row["stored"]) == ("dead", "a", 4, stored)
