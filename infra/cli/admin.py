@@ -1,50 +1,29 @@
-"""``roundtrip admin``: providers, their credentials, verbs and alignments."""
+"""``roundtrip admin``: providers, their credentials, verbs, skills and alignments; identities of students."""
 
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from infra.cli.context import DataDir, UsageFault, load_settings
-from infra.runtime.registry import migrate, open_registry
+from infra.cli import admin_identity
+from infra.cli.context import DataDir, UsageFault
+from infra.cli.registry import now_us, registry
 from infra.runtime.settings import Settings
 from ingest import credentials
 from schemas import verbs
 from schemas.registry import tables
 
-app = typer.Typer(help="Providers, credentials, verbs and alignments.", no_args_is_help=True)
+app = typer.Typer(help="Providers, credentials, verbs, alignments, identities.", no_args_is_help=True)
 provider = typer.Typer(help="Content providers and their credentials.", no_args_is_help=True)
 app.add_typer(provider, name="provider")
+app.add_typer(admin_identity.app, name="identity")
 
 ProviderId = Annotated[str, typer.Argument(metavar="PROVIDER", help="Short id: a-z, 0-9 and -.")]
-
-
-@contextmanager
-def _registry(data_dir: Path | None) -> Iterator[tuple[Settings, Connection]]:
-    settings = load_settings(data_dir)
-    url = settings.registry_url()
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = open_registry(url)
-    migrate(engine)
-    try:
-        with engine.begin() as connection:
-            yield settings, connection
-    except credentials.ProviderFaultError as error:
-        raise UsageFault(str(error)) from None
-    finally:
-        engine.dispose()
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
 
 
 @provider.command("add")
@@ -54,17 +33,17 @@ def provider_add(
     data_dir: DataDir = None,
 ) -> None:
     """Add a provider and issue its first credential; the secret is shown once."""
-    with _registry(data_dir) as (settings, connection):
-        credentials.add_provider(connection, provider_id, name or provider_id, _now())
-        issued = credentials.issue_credential(connection, provider_id, _now())
+    with registry(data_dir) as (settings, connection):
+        credentials.add_provider(connection, provider_id, name or provider_id, now_us())
+        issued = credentials.issue_credential(connection, provider_id, now_us())
     _show(settings, provider_id, issued)
 
 
 @provider.command("credential")
 def provider_credential(provider_id: ProviderId, data_dir: DataDir = None) -> None:
     """Issue another credential for a provider: both work until the old one is disabled."""
-    with _registry(data_dir) as (settings, connection):
-        issued = credentials.issue_credential(connection, provider_id, _now())
+    with registry(data_dir) as (settings, connection):
+        issued = credentials.issue_credential(connection, provider_id, now_us())
     _show(settings, provider_id, issued)
 
 
@@ -92,7 +71,7 @@ def provider_list(data_dir: DataDir = None) -> None:
         .join_from(tables.providers, tables.provider_credentials, isouter=True)
         .order_by(own.provider_id, keys.created_at)
     )
-    with _registry(data_dir) as (_, connection):
+    with registry(data_dir) as (_, connection):
         for row in connection.execute(query):
             state = "disabled" if row.disabled else "key disabled" if row.key_disabled else "active"
             typer.echo(f"{row.provider_id:24} {row.key or '(no credential)':40} {state:14} {row.name}")
@@ -119,7 +98,7 @@ def provider_enable(
 
 
 def _switch(data_dir: Path | None, provider_id: str, key: str, *, disabled: bool) -> None:
-    with _registry(data_dir) as (_, connection):
+    with registry(data_dir) as (_, connection):
         if key and (found := credentials.load(connection, key).get(key)) and found.provider_id != provider_id:
             raise UsageFault(f"credential {key} is not of provider {provider_id}")
         credentials.disable(connection, key=key, provider_id="" if key else provider_id, disabled=disabled)
@@ -137,7 +116,7 @@ def provider_verb(
     if means not in verbs.ALL:
         raise UsageFault(f"{means!r} is no canonical verb: use one of {', '.join(sorted(verbs.ALL))}")
     own = tables.provider_verbs
-    with _registry(data_dir) as (_, connection):
+    with registry(data_dir) as (_, connection):
         if not connection.scalar(select(tables.providers.c.name).where(tables.providers.c.provider_id == provider_id)):
             raise UsageFault(f"there is no provider {provider_id}: add it first")
         connection.execute(own.delete().where(own.c.provider_id == provider_id, own.c.verb_iri == iri))
@@ -161,7 +140,7 @@ def skills(
         else:
             good.append({**row, "grade": int(row["grade"]) if row["grade"] else None})
     table = tables.skills
-    with _registry(data_dir) as (_, connection):
+    with registry(data_dir) as (_, connection):
         known = set(connection.scalars(select(table.c.skill_id)))
         for skill in good:
             if skill["skill_id"] in known:
@@ -183,7 +162,7 @@ def align(
     good: list[dict[str, str]] = []
     bad: list[str] = []
     table = tables.alignments
-    with _registry(data_dir) as (_, connection):
+    with registry(data_dir) as (_, connection):
         known = set(connection.scalars(select(tables.skills.c.skill_id)))
         there = {
             tuple(row) for row in connection.execute(select(table.c.provider_id, table.c.activity_id, table.c.skill_id))
