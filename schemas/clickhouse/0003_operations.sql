@@ -105,12 +105,12 @@ CREATE TABLE IF NOT EXISTS dead_letter_decisions
     generation UInt32 COMMENT 'generation of the topic the letter is about',
     partition  UInt16 COMMENT 'partition of its record',
     offset     Int64 COMMENT 'offset of its record',
-    idx        Int32 COMMENT 'index of the item in its envelope; -1: the whole record',
-    decision   LowCardinality(String) COMMENT 'replayed or discarded',
+    idx        Int32 COMMENT 'index of the item in its envelope; -1: the whole record; -2: every letter of the partition up to the offset',
+    decision   LowCardinality(String) COMMENT 'replayed, discarded, or accepted: put aside however many they are',
     reason     String COMMENT 'why, in the words of whoever decided',
     decided_by String COMMENT 'who',
-    statements UInt32 COMMENT 'statements it is about',
-    provider_id LowCardinality(String) COMMENT 'who sent them',
+    statements UInt32 COMMENT 'statements it is about, once for each time they were replayed',
+    provider_id LowCardinality(String) COMMENT 'who sent them; empty for a single row that the store refused',
     stored     DateTime64(6, 'UTC') COMMENT 'when ingest had accepted them',
     at         DateTime64(6, 'UTC') COMMENT 'when'
 )

@@ -66,6 +66,10 @@ STUDENT_STATE_REMOVALS: Final = _columns("student_states", f"{' '.join(STUDENT_S
 REMOVALS: Final = _columns(
     "removals", "student_id timestamp statement_id reason cause restored generation partition offset at"
 )
+DEAD_LETTER_DECISIONS: Final = _columns(
+    "dead_letter_decisions",
+    "generation partition offset idx provider_id decision reason decided_by statements stored at",
+)
 ALARMS: Final = _columns("alarms", "alarm subject since until message at")
 WARNINGS: Final = _columns(
     "warnings",
