@@ -1,50 +1,112 @@
-"""How far the workers are behind, asked of Kafka at most once in a few seconds whatever the number of open pages."""
+"""What Kafka and the worker next door say about the way of the data, asked every few seconds for all open pages."""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from kafka.errors import KafkaError
 
-from infra.runtime.kafka import PartitionLag, lag, statements_topic
-from infra.runtime.settings import KafkaSettings
+from infra.runtime.kafka import PartitionLag, lag, owners, statements_topic
+from infra.runtime.settings import Settings
 
-_ASK_AGAIN_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 5.0
 _GOOD_FOR_SECONDS = 20.0
 _PATIENCE_SECONDS = 1.0
+_HEALTH_SECONDS = 0.5
+_KEPT = 180
+"""Looks that are remembered: a quarter of an hour."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen at ``at``.
+
+    Attributes:
+        lags: lag per partition; None: Kafka did not answer.
+        owners: partitions by the member of the workers' group that reads them; None: not known.
+        fault: what the worker on this machine says is wrong with it, in its words; empty: nothing, or none is here.
+    """
+
+    at: datetime
+    lags: Sequence[PartitionLag] | None
+    owners: Mapping[str, Sequence[int]] | None
+    fault: str = ""
 
 
 class LagReader:
-    """Safe to share between threads. A broker that is away keeps a client for half a minute, but no page."""
+    """Safe to share between threads. It begins to ask when a page first wants to know, and goes on from there."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._asking: threading.Thread | None = None
-        self._known: list[PartitionLag] | None = None
-        self._asked_at = self._known_at = float("-inf")
+        self._answered = threading.Event()
+        self._answered_at = float("-inf")
+        self._looks: deque[Look] = deque(maxlen=_KEPT)
 
-    def read(self) -> list[PartitionLag] | None:
-        """Lag per partition; None when Kafka does not answer, or is not set."""
-        if not self._settings.bootstrap_servers:
+    def look(self) -> Look | None:
+        """The last look; None when no Kafka is set, or it is too old to tell anything."""
+        if not self._settings.kafka.bootstrap_servers:
             return None
         with self._lock:
-            if self._asking is None and time.monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS:
-                self._asking = threading.Thread(target=self._ask, name="lag", daemon=True)
+            if self._asking is None:
+                self._asking = threading.Thread(target=self._ask_on, name="lag", daemon=True)
                 self._asking.start()
-            asking = self._asking
-        if asking is not None:
-            asking.join(_PATIENCE_SECONDS)
+        self._answered.wait(_PATIENCE_SECONDS)
         with self._lock:
-            return self._known if time.monotonic() - self._known_at < _GOOD_FOR_SECONDS else None
+            fresh = time.monotonic() - self._answered_at < _GOOD_FOR_SECONDS
+            return self._looks[-1] if self._looks and fresh else None
 
-    def _ask(self) -> None:
-        try:
-            found = lag(self._settings, statements_topic(self._settings))
-        except (KafkaError, OSError):
-            found = None
+    def read(self) -> Sequence[PartitionLag] | None:
+        """Lag per partition; None when Kafka does not answer, or is not set."""
+        look = self.look()
+        return None if look is None else look.lags
+
+    def history(self) -> list[Look]:
+        """What was seen lately, in order."""
         with self._lock:
-            self._asking, self._asked_at = None, time.monotonic()
-            if found is not None:
-                self._known, self._known_at = found, self._asked_at
+            return list(self._looks)
+
+    def _ask_on(self) -> None:
+        while True:
+            look = self._ask()
+            with self._lock:
+                self._looks.append(look)
+                self._answered_at = time.monotonic()
+            self._answered.set()
+            time.sleep(ASK_AGAIN_SECONDS)
+
+    def _ask(self) -> Look:
+        kafka = self._settings.kafka
+        topic = statements_topic(kafka)
+        found: Sequence[PartitionLag] | None = None
+        members: Mapping[str, Sequence[int]] | None = None
+        try:
+            found = lag(kafka, topic)
+            members = owners(kafka, topic)
+        except (KafkaError, OSError, ValueError):
+            pass  # what was found until then is told
+        return Look(datetime.now(UTC), found, members, _fault(self._settings))
+
+
+def _fault(settings: Settings) -> str:
+    address = f"http://{settings.streams.host}:{settings.streams.port}/health/live"
+    try:
+        with urllib.request.urlopen(address, timeout=_HEALTH_SECONDS) as answer:
+            body = answer.read()
+    except urllib.error.HTTPError as error:
+        body = error.read()
+    except OSError:
+        return ""
+    try:
+        return str(json.loads(body)["fault"])
+    except (ValueError, KeyError, TypeError):
+        return ""

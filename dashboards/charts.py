@@ -124,6 +124,23 @@ def minutes(
     return _dress(chart.properties(height=_HEIGHT), palette)
 
 
+def waiting(rows: Sequence[Row], palette: Palette, zone: ZoneInfo) -> Any:
+    """Records waiting in all partitions together, as they were seen."""
+    chart = (
+        alt.Chart(_local(rows, zone))
+        .mark_area(line={"strokeWidth": 1.6, "color": palette.accent}, color=palette.accent, fillOpacity=0.22)
+        .encode(
+            _across(form="%H:%M:%S"),
+            _up("waiting", "records waiting"),
+            tooltip=[
+                alt.Tooltip("at:T", format="%H:%M:%S", title="at"),
+                alt.Tooltip("waiting:Q", format=",", title="records"),
+            ],
+        )
+    )
+    return _dress(chart.properties(height=_HEIGHT), palette)
+
+
 def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palette) -> Any:
     """Warnings raised above the line and cleared below it, a bar a day."""
     raised, cleared = per_day(rows, "raised", days), per_day(rows, "cleared", days)

@@ -90,7 +90,7 @@ def services() -> Services:
     """Settings, registry and store, made once a process."""
     settings = Settings()
     registry = open_registry(settings.registry_url())
-    return Services(settings, registry, Store(settings, registry), LagReader(settings.kafka))
+    return Services(settings, registry, Store(settings, registry), LagReader(settings))
 
 
 @st.cache_data(ttl=CATALOGUE_SECONDS, show_spinner=False, hash_funcs={Services: id})

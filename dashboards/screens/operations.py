@@ -8,9 +8,10 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards import components as ui
+from dashboards.diagnosis import causes
 from dashboards.intervals import quantile
 from dashboards.session import Context
-from dashboards.store import Row
+from dashboards.store import Row, StoreError
 from infra.runtime.reconciliation import Balance, Verdict, judge, settled_through
 
 _HOURS = 24
@@ -25,11 +26,38 @@ def page(context: Context) -> None:
         f"{context.settings.district.name}, generation {context.settings.kafka.generation} of the log",
     )
 
+    @ui.live(context, "operations-causes")
+    def why() -> None:
+        _causes(context)
+
     @ui.live(context, "operations", 92, 240, 200)
     def body() -> None:
         _body(context)
 
+    why()
     body()
+
+
+def _causes(context: Context) -> None:
+    """Alarms, and what holds the statements up; it speaks also when the store does not."""
+    look = context.services.lag.look()
+    try:
+        progress = context.store.query(context.viewer, "progress")
+        alarms = context.store.query(context.viewer, "alarms", since=context.now() - timedelta(days=1))
+    except StoreError:
+        ui.notice("ClickHouse does not answer: workers wait for it and lose nothing, pages show nothing new.")
+        progress, alarms = [], []
+    for alarm in alarms:
+        if alarm["until"] is None:
+            since = words.moment(alarm["since"], context.now(), context.zone)
+            ui.notice(f"{alarm['subject']}, since {since}: {alarm['message']}", "notifications_active")
+    if look is None and not context.settings.kafka.bootstrap_servers:
+        return
+    told = causes(
+        look.lags if look else None, look.owners if look else None, progress, look.fault if look else "", context.now()
+    )
+    for cause in told:
+        ui.notice(cause.sentence, "warning" if cause.grave else "trending_down")
 
 
 def _body(context: Context) -> None:
@@ -47,7 +75,7 @@ def _body(context: Context) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         ui.section("Waiting", source)
-        ui.chart(charts.partitions(lag, context.palette), says="Records waiting in each partition", key="ops-lag")
+        _waiting(context, lag)
     with right:
         ui.section("From acceptance to visible", "statements, the last 60 minutes")
         if flushes:
@@ -58,8 +86,13 @@ def _body(context: Context) -> None:
             )
         else:
             ui.empty("No flush in the last hour", "The workers wrote nothing: nothing arrived, or none runs.")
-    accounts, letters, workers = st.tabs(
-        [":material/balance: Reconciliation", ":material/mark_email_unread: Dead letters", ":material/memory: Workers"]
+    accounts, letters, workers, alarms = st.tabs(
+        [
+            ":material/balance: Reconciliation",
+            ":material/mark_email_unread: Dead letters",
+            ":material/memory: Workers",
+            ":material/notifications: Alarms",
+        ]
     )
     with accounts:
         _reconciliation(context, balances)
@@ -67,6 +100,8 @@ def _body(context: Context) -> None:
         _dead_letters(context, dead)
     with workers:
         _workers(context)
+    with alarms:
+        _alarms(context)
 
 
 def _lag(context: Context, progress: list[Row]) -> tuple[list[Row], str]:
@@ -78,6 +113,24 @@ def _lag(context: Context, progress: list[Row]) -> tuple[list[Row], str]:
     every = range(context.settings.kafka.partitions)
     rows = [{"partition": number, "lag": seen.get(number, 0)} for number in every]
     return rows, "Kafka does not answer: as the workers last saw it"
+
+
+def _waiting(context: Context, lag: list[Row]) -> None:
+    seen = [
+        {"at": look.at, "waiting": sum(one.lag for one in look.lags)}
+        for look in context.services.lag.history()
+        if look.lags is not None
+    ]
+    if len(seen) > 2:
+        ui.chart(
+            charts.waiting(seen, context.palette, context.zone),
+            says="Records waiting in all partitions over the last quarter of an hour", key="ops-waiting",
+        )  # fmt: skip
+        behind = [row for row in lag if row["lag"]]
+        now = ", ".join(f"{words.count(row['lag'])} in partition {row['partition']}" for row in behind[:6])
+        st.caption(f"Now: {now}{', …' if len(behind) > 6 else ''}" if behind else "Now: nothing in any partition.")
+        return
+    ui.chart(charts.partitions(lag, context.palette), says="Records waiting in each partition", key="ops-lag")
 
 
 def _balances(context: Context) -> list[tuple[Row, Balance]]:
@@ -221,6 +274,31 @@ def _workers(context: Context) -> None:
         ],
         says="Workers of the last 15 minutes",
     )  # fmt: skip
+
+
+def _alarms(context: Context) -> None:
+    rows = context.store.query(context.viewer, "alarms", since=context.now() - timedelta(days=1))
+    if not rows:
+        ui.empty(
+            "No alarms in 24 hours", "An imbalance of five minutes, a partition that stands still: they come here."
+        )
+        return
+    now = context.now()
+    ui.table(
+        {"subject": "About", "since": "Since", "until": "Until", "message": "What is wrong, and what to do"},
+        [
+            {
+                "subject": ui.text(row["subject"]),
+                "since": f'<span class="rt-nowrap">{words.moment(row["since"], now, context.zone)}</span>',
+                "until": words.moment(row["until"], now, context.zone)
+                if row["until"]
+                else '<b class="rt-warn">now</b>',
+                "message": ui.text(row["message"]),
+            }
+            for row in rows
+        ],
+        says="Alarms of the last 24 hours",
+    )
 
 
 def ranges(numbers: list[int]) -> str:

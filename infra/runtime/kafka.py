@@ -107,3 +107,24 @@ def lag(settings: KafkaSettings, topic: str, group: str = CONSUMER_GROUP) -> lis
         return [PartitionLag(tp.partition, ends[tp], consumer.committed(tp) or starts[tp]) for tp in partitions]
     finally:
         consumer.close()
+
+
+def owners(settings: KafkaSettings, topic: str, group: str = CONSUMER_GROUP) -> dict[str, list[int]]:
+    """Partitions of a topic by the member of the group that reads them; a member without any is named too.
+
+    Empty when nobody is in the group. Raises kafka.errors.KafkaError when the broker does not answer.
+    """
+    admin = KafkaAdminClient(**connection(settings))
+    try:
+        [described] = admin.describe_groups([group]).values()
+    finally:
+        admin.close()
+    return {
+        str(member["member_id"]): sorted(
+            partition
+            for assigned in (member["member_assignment"] or {}).get("assigned_partitions", ())
+            if assigned["topic"] == topic
+            for partition in assigned["partitions"]
+        )
+        for member in described["members"]
+    }

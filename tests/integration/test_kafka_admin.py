@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 
 from infra.runtime import kafka
 from infra.runtime.settings import KafkaSettings
@@ -39,3 +39,15 @@ def test_lag_is_what_was_written_and_not_committed(kafka_settings: KafkaSettings
         producer.send(topic, b"x", partition=n % 2)
     producer.close()
     assert [p.lag for p in kafka.lag(settings, topic, "nobody")] == [3, 2, 0, 0]
+
+
+def test_members_of_a_group_are_told_with_the_partitions_that_they_read(kafka_settings: KafkaSettings) -> None:
+    settings = _generation(kafka_settings, 903)
+    kafka.create_topics(settings)
+    topic = kafka.statements_topic(settings)
+    consumer = KafkaConsumer(topic, group_id="members", **kafka.connection(settings))
+    consumer.poll(10_000)
+    [partitions] = kafka.owners(settings, topic, "members").values()
+    consumer.close()
+    assert partitions == [0, 1, 2, 3]
+    assert kafka.owners(settings, topic, "members") == {}

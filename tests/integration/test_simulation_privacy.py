@@ -51,7 +51,8 @@ def log_of(settings: Settings) -> Iterator[bytes]:
 def store_of(client: Client, database: str) -> Iterator[str]:
     """Every row of every table, as text."""
     for (table,) in client.query(
-        "SELECT name FROM system.tables WHERE database = {database:String}", parameters={"database": database}
+        "SELECT name FROM system.tables WHERE database = {database:String} AND engine != 'View'",
+        parameters={"database": database},
     ).result_rows:
         for row in client.query(f"SELECT * FROM `{table}`").result_rows:
             yield repr(row)

@@ -13,6 +13,7 @@ from kafka.errors import KafkaConnectionError
 
 import dashboards
 from dashboards import broker, palette, words
+from dashboards.diagnosis import causes
 from dashboards.freshness import State, freshness
 from dashboards.intervals import quantile, wilson
 from dashboards.queries import Scope, _parse, load
@@ -22,7 +23,7 @@ from dashboards.screens.student import level
 from dashboards.suppression import cell
 from infra.runtime.kafka import PartitionLag
 from infra.runtime.reconciliation import Verdict, judge, settled_through
-from infra.runtime.settings import KafkaSettings
+from infra.runtime.settings import KafkaSettings, Settings
 from schemas.events import LATENCY_BOUNDS_MS
 
 NOW = datetime(2026, 11, 20, 16, 42, 7, tzinfo=UTC)
@@ -237,7 +238,10 @@ def test_the_style_sheet_and_the_charts_have_the_same_colours():
         assert pair in style
 
 
-def test_lag_is_asked_of_kafka_once_for_all_pages(monkeypatch):
+KAFKA = Settings(kafka=KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+
+
+def test_kafka_is_asked_once_for_all_pages(monkeypatch):
     asked: list[str] = []
 
     def answer(_settings: KafkaSettings, topic: str) -> list[PartitionLag]:
@@ -245,9 +249,13 @@ def test_lag_is_asked_of_kafka_once_for_all_pages(monkeypatch):
         return [PartitionLag(0, 12, 10)]
 
     monkeypatch.setattr(broker, "lag", answer)
-    reader = broker.LagReader(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
-    first, second = reader.read(), reader.read()
-    assert first == second == [PartitionLag(0, 12, 10)]
+    monkeypatch.setattr(broker, "owners", lambda *_: {"worker-1": [0]})
+    reader = broker.LagReader(KAFKA)
+    first, second = reader.look(), reader.look()
+    assert first is second
+    assert (first.lags, first.owners) == ([PartitionLag(0, 12, 10)], {"worker-1": [0]})
+    assert reader.read() == [PartitionLag(0, 12, 10)]
+    assert reader.history() == [first]
     assert len(asked) == 1
 
 
@@ -260,7 +268,33 @@ def test_a_broker_that_is_away_leaves_lag_unknown_and_keeps_no_page_waiting(monk
 
     monkeypatch.setattr(broker, "lag", hang)
     monkeypatch.setattr(broker, "_PATIENCE_SECONDS", 0.01)
-    reader = broker.LagReader(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+    reader = broker.LagReader(KAFKA)
     assert reader.read() is None
     away.set()
-    assert broker.LagReader(KafkaSettings()).read() is None
+    assert broker.LagReader(Settings()).read() is None
+
+
+LAGS = [PartitionLag(0, 12, 10), PartitionLag(1, 5, 5)]
+ALL_OWNED = {"a": [0], "b": [1]}
+
+
+@pytest.mark.parametrize(
+    ("lags", "owners", "rows", "fault", "said"),
+    [
+        (None, None, [], "", ["Kafka does not answer"]),
+        (LAGS, {}, [progress(0)], "", ["No worker is running, and 2 records wait. Start one: roundtrip worker."]),
+        (LAGS, {"b": [1]}, [progress(0)], "", ["Partition 0 is without a worker"]),
+        (LAGS, ALL_OWNED, [progress(0, checked_s=40)], "", ["Partition 0 is not written for 40 s"]),
+        (LAGS, ALL_OWNED, [], "ClickHouse does not answer: x", ["The worker says: ClickHouse does not answer: x"]),
+        (LAGS, ALL_OWNED, [progress(0)], "", ["2 records wait and the workers write"]),
+        ([PartitionLag(0, 5, 5)], {"a": [0]}, [progress(0, checked_s=40)], "", []),
+    ],
+)
+def test_what_holds_statements_up_is_named(lags, owners, rows, fault, said):
+    found = causes(lags, owners, rows, fault, NOW)
+    assert [cause.sentence[: len(words_)] for cause, words_ in zip(found, said, strict=True)] == said
+
+
+def test_catching_up_is_told_and_is_not_grave():
+    [cause] = causes(LAGS, ALL_OWNED, [progress(0)], "", NOW)
+    assert not cause.grave
