@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from string import Template
 from typing import Any
 
@@ -15,7 +15,7 @@ from streams.rows import tables
 from streams.rows.days import LocalDays, as_number
 from streams.rows.tables import Row
 from streams.sink import Sink
-from streams.warning.coverage import SchoolDays, covered
+from streams.warning.coverage import Coverage, SchoolDays, coverage
 from streams.warning.history import DayFacts, Episode, Thresholds
 from streams.warning.rules import episodes
 
@@ -35,11 +35,14 @@ _WARNINGS = Template(
 )
 _STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition")
 _SIZES = "SELECT school_id, count() FROM roster FINAL GROUP BY school_id"
-# A day's activity only grows, so that any of its rows may tell of it.
 _ACTIVE = (
-    "SELECT r.school_id, toUInt16(d.day), uniqExact(d.student_id) FROM student_days AS d"
-    " INNER JOIN roster AS r ON r.student_id = d.student_id WHERE d.activity > 0 GROUP BY 1, 2"
+    "SELECT r.school_id, provider, toUInt16(d.day), uniqExact(d.student_id) FROM"
+    " (SELECT student_id, day, arrayJoin(arrayPushBack(providers, '')) AS provider FROM student_days FINAL"
+    " WHERE activity > 0) AS d"
+    " INNER JOIN (SELECT student_id, school_id FROM roster FINAL) AS r ON r.student_id = d.student_id GROUP BY 1, 2, 3"
 )
+_ALL = ""
+"""Stands for all providers together."""
 
 
 class Evaluator:
@@ -62,8 +65,7 @@ class Evaluator:
         self._refreshed_at: float | None = None
         self._school_days = SchoolDays(())
         self._sizes: dict[str, int] = {}
-        self._active: dict[str, dict[int, int]] = {}
-        self._covered: dict[str, list[int]] = {}
+        self._coverage: dict[str, Coverage] = {}
         self._today = 0
 
     def refresh(self) -> bool:
@@ -76,17 +78,22 @@ class Evaluator:
         if fresh and today == self._today:
             return False
         self._refreshed_at = self._seconds()
-        before = self._today, self._covered
+        before = self._today, self._settled()
         with self._registry.connect() as connection:
             rows = connection.execute(select(calendar.c.school_id, calendar.c.day, calendar.c.in_session)).all()
         self._school_days = SchoolDays((school, as_number(day), held) for school, day, held in rows)
         self._sizes = dict(self._rows(_SIZES))
-        active: dict[str, dict[int, int]] = defaultdict(dict)
-        for school, day, students in self._rows(_ACTIVE):
-            active[school][day] = students
-        self._active, self._today = active, today
-        self._covered = {school: self._days_of(school) for school in {"", *self._sizes}}
-        return before != (self._today, self._covered)
+        active: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+        everywhere: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for school, provider, day, students in self._rows(_ACTIVE):
+            active[school][provider][day] = students
+            if provider != _ALL:
+                everywhere[provider][day] += students
+        self._today = today
+        self._coverage = {
+            school: self._coverage_of(school, active.get(school, {}), everywhere) for school in {"", *self._sizes}
+        }
+        return before != (self._today, self._settled())
 
     def students_of(self, partition: int) -> list[str]:
         """All students of a partition that have days."""
@@ -117,16 +124,23 @@ class Evaluator:
             known[student][plain[0], plain[1]] = (*plain, tuple(backing), partition)
         now = self._clock()
         for student, facts in sorted(days.items()):
-            school_days = self._covered.get(schools.get(student, ""))
-            if school_days is None:
-                school_days = self._covered[""]
-            found = episodes(facts, school_days, self._today, self._thresholds)
+            covered_by = self._coverage.get(schools.get(student, "")) or self._coverage[""]
+            found = episodes(facts, covered_by, self._today, self._thresholds)
             for values in changes(found, known[student], partitions[student]):
                 yield (student, *values, now)
 
-    def _days_of(self, school: str) -> list[int]:
+    def _settled(self) -> dict[str, Coverage]:
+        """Of the days that are over: today holds nothing against anyone."""
+        return {school: known.before(self._today) for school, known in self._coverage.items()}
+
+    def _coverage_of(
+        self, school: str, active: Mapping[str, Mapping[int, int]], everywhere: Mapping[str, Mapping[int, int]]
+    ) -> Coverage:
         days = [day for day in self._school_days.of(school) if day <= self._today]
-        return covered(days, self._active.get(school, {}), self._sizes.get(school, 0) if school else 0)
+        if not school:  # nobody is on its roster: nothing is known of it but the calendar
+            return Coverage(days)
+        here = {provider: by_day for provider, by_day in active.items() if provider != _ALL}
+        return coverage(days, active.get(_ALL, {}), self._sizes.get(school, 0), here, everywhere)
 
     def _rows(self, sql: str) -> Iterable[tuple[Any, ...]]:
         return zip(*self._sink.read(sql), strict=True)

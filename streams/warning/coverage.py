@@ -1,10 +1,27 @@
-"""School days on which the school was heard of: silence of everybody is a fault of a provider, not of a student."""
+"""Days on which a student could be heard of: silence of everybody is a fault of a provider or a school.
+
+A school day counts when the school was heard of at all; and it counts against a student only when one of the providers
+that the student usually works with was heard of there. All of it looks back only, so that what is said about a day does
+not change with what comes after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
 
 LEAST_SHARE = 0.05
+LEAST_USUAL = 5
+"""Students a day below whom the silence of a provider tells nothing: it may be theirs."""
+USUAL_DAYS = 20
+LEAST_DAYS = 3
+QUIET_SHARE = 0.2
+"""Below this share of its usual students of a day a provider counts as silent."""
+
+Active = Mapping[int, int]
+"""Students with activity, by day."""
 
 
 class SchoolDays:
@@ -23,9 +40,71 @@ class SchoolDays:
         return sorted(day for day, held in days.items() if held)
 
 
-def covered(days: Iterable[int], active: Mapping[int, int], students: int) -> list[int]:
+@dataclass(frozen=True)
+class Coverage:
+    """What can be known about the students of a school.
+
+    Attributes:
+        days: school days on which the school was heard of, sorted.
+        silent: providers that were not heard of there, by day; days without any are left out.
+    """
+
+    days: Sequence[int]
+    silent: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+    def tells_of(self, day: int, providers: Iterable[str]) -> bool:
+        """Whether a student who works with these providers would have been heard of on a day."""
+        silent = self.silent.get(day)
+        return not silent or not silent.issuperset(providers)
+
+    def before(self, day: int) -> Coverage:
+        """What was known when ``day`` began."""
+        return Coverage(
+            [one for one in self.days if one < day], {one: who for one, who in self.silent.items() if one < day}
+        )
+
+
+def covered(days: Iterable[int], active: Active, students: int) -> list[int]:
     """Those of the school days on which at least one in twenty of the school's students was active.
 
     ``active`` counts students with activity by day. A school without students on its roster is not judged.
     """
     return [day for day in days if not students or active.get(day, 0) >= LEAST_SHARE * students]
+
+
+def coverage(
+    days: Iterable[int], active: Active, students: int, here: Mapping[str, Active], everywhere: Mapping[str, Active]
+) -> Coverage:
+    """Coverage of a school.
+
+    Args:
+        days: its school days, sorted.
+        active, students: see ``covered``.
+        here, everywhere: students with activity at each provider, by day, of the school and of the district. Where
+            few of the school work with a provider, the district tells whether it is silent.
+    """
+    counted = covered(days, active, students)
+    silent: dict[int, set[str]] = defaultdict(set)
+    for provider, elsewhere in everywhere.items():
+        judged = silences(counted, elsewhere) | silences(counted, here.get(provider, {}))
+        for day, quiet in judged.items():
+            if quiet:
+                silent[day].add(provider)
+    return Coverage(counted, {day: frozenset(who) for day, who in silent.items()})
+
+
+def silences(days: Iterable[int], active: Active) -> dict[int, bool]:
+    """Whether a provider was silent, for the days on which that can be told: its usual students are enough.
+
+    Usual is the median of its last twenty days with activity.
+    """
+    judged = {}
+    past: list[int] = []
+    for day in days:
+        now = active.get(day, 0)
+        recent = past[-USUAL_DAYS:]
+        if len(recent) >= LEAST_DAYS and (usual := median(recent)) >= LEAST_USUAL:
+            judged[day] = now < QUIET_SHARE * usual
+        if now and not judged.get(day):
+            past.append(now)
+    return judged

@@ -1,7 +1,8 @@
 """Rule: no activity on n of the student's usual days in a row.
 
 A student's usual days are the weekdays on which the student was active at least half of the time, over the twenty
-school days that end with the last active one. So a student who comes on Tuesdays only is not missed on Wednesdays.
+school days that end with the last active one. So a student who comes on Tuesdays only is not missed on Wednesdays. A
+day on which none of the student's providers was heard of at the school is not held against the student.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from streams.rows.days import as_date
+from streams.warning.coverage import Coverage
 from streams.warning.history import DayFacts, Episode, Thresholds, providers_of, weekday
 
 RULE = "inactivity"
@@ -17,8 +19,9 @@ WINDOW = 20
 LEAST_HISTORY = 10
 
 
-def episodes(days: Sequence[DayFacts], school_days: Sequence[int], today: int, thresholds: Thresholds) -> list[Episode]:
-    """Episodes in order. ``school_days`` are sorted; a silent day counts when it is over, activity counts at once."""
+def episodes(days: Sequence[DayFacts], known: Coverage, today: int, thresholds: Thresholds) -> list[Episode]:
+    """Episodes in order. A silent day counts when it is over, activity counts at once."""
+    school_days = known.days
     active = sorted(day.day for day in days if day.activity and day.day <= today)
     found = []
     for place, last_active in enumerate(active):
@@ -32,9 +35,10 @@ def episodes(days: Sequence[DayFacts], school_days: Sequence[int], today: int, t
         if len(window) < LEAST_HISTORY:
             continue
         usual = _usual_weekdays(window, set(active))
-        missed = [day for day in silent if weekday(day) in usual]
+        evidence = [day for day in days if window[0] <= day.day <= last_active]
+        providers = providers_of(evidence)
+        missed = [day for day in silent if weekday(day) in usual and known.tells_of(day, providers)]
         if len(missed) >= thresholds.inactivity_days:
-            evidence = [day for day in days if window[0] <= day.day <= last_active]
             found.append(_episode(missed, window, evidence, again, thresholds.inactivity_days))
     return found
 

@@ -7,7 +7,7 @@ from datetime import date
 from streams.evaluation import changes
 from streams.rows.days import as_number
 from streams.warning import falling_success, inactivity
-from streams.warning.coverage import SchoolDays, covered
+from streams.warning.coverage import Coverage, SchoolDays, coverage, covered, silences
 from streams.warning.falling_success import Rate, has_fallen
 from streams.warning.history import DayFacts, Thresholds
 from streams.warning.rules import episodes
@@ -15,6 +15,8 @@ from streams.warning.rules import episodes
 THRESHOLDS = Thresholds(inactivity_days=5, success_drop=0.15)
 FIRST = as_number(date(2026, 9, 7))  # a Monday
 WEEKDAYS = [FIRST + 7 * week + day for week in range(12) for day in range(5)]
+
+KNOWN = Coverage(WEEKDAYS)
 
 
 def active_on(days: list[int]) -> list[DayFacts]:
@@ -27,7 +29,7 @@ def silent_for(school_days: int, since: int = 20) -> list[int]:
 
 def test_five_usual_days_without_activity_raise_a_warning_in_words() -> None:
     days = active_on([day for day in WEEKDAYS[:20] if day not in WEEKDAYS[3:5]])
-    [episode] = inactivity.episodes(days, WEEKDAYS, WEEKDAYS[25], THRESHOLDS)
+    [episode] = inactivity.episodes(days, KNOWN, WEEKDAYS[25], THRESHOLDS)
     assert episode.reason == (
         "No activity on the last 5 of the usual school days (since 5 Oct); before that active on 18 of 20."
     )
@@ -37,44 +39,94 @@ def test_five_usual_days_without_activity_raise_a_warning_in_words() -> None:
 
 
 def test_four_silent_days_raise_nothing() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24], THRESHOLDS)
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24], THRESHOLDS)
 
 
 def test_today_is_not_held_against_anyone() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24], THRESHOLDS)
-    assert inactivity.episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[24] + 1, THRESHOLDS)
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24], THRESHOLDS)
+    assert inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24] + 1, THRESHOLDS)
 
 
 def test_the_first_active_day_clears_it_also_when_it_is_today() -> None:
     back = WEEKDAYS[27]
-    [episode] = inactivity.episodes(active_on([*WEEKDAYS[:20], back]), WEEKDAYS, back, THRESHOLDS)
+    [episode] = inactivity.episodes(active_on([*WEEKDAYS[:20], back]), KNOWN, back, THRESHOLDS)
     assert (episode.status, episode.cleared_on, episode.raised_on) == ("cleared", back, WEEKDAYS[24])
 
 
 def test_who_comes_on_tuesdays_only_is_not_missed_on_other_days() -> None:
     tuesdays = [day for day in WEEKDAYS[:25] if (day - FIRST) % 7 == 1]
-    assert not inactivity.episodes(active_on(tuesdays), WEEKDAYS, WEEKDAYS[40], THRESHOLDS)
-    [episode] = inactivity.episodes(active_on(tuesdays), WEEKDAYS, WEEKDAYS[50], THRESHOLDS)
+    assert not inactivity.episodes(active_on(tuesdays), KNOWN, WEEKDAYS[40], THRESHOLDS)
+    [episode] = inactivity.episodes(active_on(tuesdays), KNOWN, WEEKDAYS[50], THRESHOLDS)
     assert episode.value == 5.0
 
 
 def test_holidays_and_days_on_which_the_school_was_not_heard_of_do_not_count() -> None:
     without = WEEKDAYS[:20] + WEEKDAYS[25:]
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), without, WEEKDAYS[29], THRESHOLDS)
+    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), Coverage(without), WEEKDAYS[29], THRESHOLDS)
+
+
+def test_days_on_which_the_students_own_providers_were_silent_do_not_count() -> None:
+    outage = dict.fromkeys(WEEKDAYS[20:26], frozenset({"provider-a"}))
+    days = active_on(WEEKDAYS[:20])
+    assert not inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[27], THRESHOLDS)
+    [episode] = inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[31], THRESHOLDS)
+    assert episode.raised_on == WEEKDAYS[30]
+
+
+def test_a_student_with_a_second_provider_is_missed_while_that_one_is_heard_of() -> None:
+    outage = dict.fromkeys(WEEKDAYS[20:26], frozenset({"provider-a"}))
+    days = [*active_on(WEEKDAYS[:19]), DayFacts(WEEKDAYS[19], 1, 0, 0, ("provider-b",))]
+    assert inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[27], THRESHOLDS)
+
+
+def test_a_provider_is_silent_when_hardly_anyone_of_its_usual_students_was_heard_of() -> None:
+    usual = dict.fromkeys(range(10), 40)
+    assert silences(range(13), usual | {10: 7, 11: 8}) == {
+        **dict.fromkeys(range(3, 10), False), 10: True, 11: False, 12: True,
+    }  # fmt: skip
+
+
+def test_a_long_outage_does_not_become_usual() -> None:
+    judged = silences(range(60), dict.fromkeys(range(10), 40))
+    assert all(judged[day] for day in range(10, 60))
+
+
+def test_the_silence_of_a_few_is_their_own_unless_the_whole_district_is_silent() -> None:
+    days = list(range(20))
+    few, many = dict.fromkeys(range(10), 3), dict.fromkeys(range(20), 300)
+    active = dict.fromkeys(days, 50)
+    assert coverage(days, active, 100, {"p": few}, {"p": many}).silent == {}
+    out = coverage(days, active, 100, {"p": few}, {"p": dict.fromkeys(range(10), 300)})
+    assert out.silent == dict.fromkeys(range(10, 20), frozenset({"p"}))
+
+
+def test_a_provider_that_one_school_does_not_reach_is_silent_there_alone() -> None:
+    days, active = list(range(20)), dict.fromkeys(range(20), 50)
+    everywhere = {"p": dict.fromkeys(range(20), 300)}
+    cut_off = coverage(days, active, 100, {"p": dict.fromkeys(range(10), 40)}, everywhere)
+    assert cut_off.silent == dict.fromkeys(range(10, 20), frozenset({"p"}))
+    assert coverage(days, active, 100, {"p": dict.fromkeys(range(20), 40)}, everywhere).silent == {}
+
+
+def test_what_is_said_about_a_day_does_not_change_with_what_comes_after_it() -> None:
+    active = {day: 40 if day % 7 else 3 for day in range(60)}
+    whole = silences(range(60), active)
+    for end in range(60):
+        assert silences(range(end), active) == {day: quiet for day, quiet in whole.items() if day < end}
 
 
 def test_too_little_history_says_nothing() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:9]), WEEKDAYS, WEEKDAYS[30], THRESHOLDS)
+    assert not inactivity.episodes(active_on(WEEKDAYS[:9]), KNOWN, WEEKDAYS[30], THRESHOLDS)
 
 
 def test_living_through_a_term_gives_the_same_episodes_as_looking_back() -> None:
     days = active_on(silent_for(6, since=15))[:40]
     last = days[-1].day + 1
-    final = {e.raised_on: e for e in inactivity.episodes(days, WEEKDAYS, last, THRESHOLDS)}
+    final = {e.raised_on: e for e in inactivity.episodes(days, KNOWN, last, THRESHOLDS)}
     seen = {}
     for today in range(FIRST, last + 1):
         known = [day for day in days if day.day <= today]
-        for episode in inactivity.episodes(known, WEEKDAYS, today, THRESHOLDS):
+        for episode in inactivity.episodes(known, KNOWN, today, THRESHOLDS):
             seen[episode.raised_on] = episode
     assert seen == final
     assert len(final) == 1
@@ -128,7 +180,7 @@ def test_a_schools_own_calendar_wins_over_the_districts() -> None:
 
 
 def test_only_what_changed_is_written_and_what_lost_its_ground_is_withdrawn() -> None:
-    found = episodes(active_on(WEEKDAYS[:20]), WEEKDAYS, WEEKDAYS[25], THRESHOLDS)
+    found = episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[25], THRESHOLDS)
     rows = list(changes(found, {}, partition=3))
     known = {(str(row[0]), int(str(row[1]))): row for row in rows}
     assert not list(changes(found, known, partition=3))
