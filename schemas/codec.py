@@ -32,13 +32,19 @@ class Codec(Generic[E_]):
         self._event = event
         schema_id, schema = registry.latest(topic.subject)
         self._schema = fastavro.parse_schema(schema)
-        self._header = _HEADER.pack(0, schema_id)
+        self.header = _HEADER.pack(0, schema_id)
+        """What stands before the events that it encodes."""
         self._readers = {schema_id: partial(fastavro.schemaless_reader, writer_schema=self._schema)}
+
+    @property
+    def form(self) -> str:
+        """Parsing canonical form of the schema that it encodes by: what of it decides about the bytes."""
+        return str(fastavro.schema.to_parsing_canonical_form(self._schema))
 
     def encode(self, event: E_) -> bytes:
         """Bytes of an event."""
         out = io.BytesIO()
-        out.write(self._header)
+        out.write(self.header)
         fastavro.schemaless_writer(out, self._schema, _plain(event))
         return out.getvalue()
 

@@ -19,6 +19,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
 from infra.runtime.clickhouse import open_clickhouse
+from infra.runtime.compiled import in_use, missing
 from infra.runtime.kafka import connection, statements_topic
 from infra.runtime.logging import configure, get_logger
 from infra.runtime.metrics import StreamsMetrics, process_registry
@@ -26,13 +27,14 @@ from infra.runtime.registry import open_registry
 from infra.runtime.settings import KafkaSettings, Settings
 from schemas import topics
 from schemas.avro_registry import schema_registry
-from schemas.codec import dead_letter_codec, envelope_codec
+from schemas.codec import dead_letter_codec
 from streams.agents.app import add_agents, consumed, create_app
 from streams.agents.intake import Intake, Offsets, Partitions, to_record
 from streams.calibrations import active_calibration
 from streams.clocked import Clocked
 from streams.counts import ProviderMinutes, Rejections
 from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
+from streams.envelopes import envelope_decoder
 from streams.health import Health, HealthServer
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
@@ -163,11 +165,12 @@ class Worker:
         self._started.append(lambda: asyncio.to_thread(engine.dispose))
         calibration = await asyncio.to_thread(active_calibration, engine)
         log.info("calibration", version=calibration.version)
+        log.info("compiled parts", used=in_use(), in_plain_python=missing())
         topic = statements_topic(settings.kafka)
         reads, writes, unwritten = self._sink(), self._sink(), Unwritten()
         self.health.store_away = lambda: writes.away or reads.away
         processor = Processor(
-            envelope_codec(schemas).decode,
+            envelope_decoder(schemas),
             SettledStore(ClickHouseStore(reads.read, settings.kafka.generation), unwritten),
             ProcessorOptions(
                 topic=topic,

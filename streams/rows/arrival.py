@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import msgspec
 
+from infra.runtime.compiled import compiled
 from schemas import verbs
-from schemas.events import Item
+from schemas.events import Envelope, Item
 from streams.rows.days import EARLIEST_US, LATEST_US
 from streams.rows.document import decode
 from streams.rows.result import UNKNOWN_MS, duration_ms, outcome
@@ -47,11 +48,20 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
     """Read an item's statement; raises Fault where its rows could not be written."""
+    if extension is not None:
+        arrival: Arrival | None = extension.read(partition, offset, idx, item)
+        if arrival is not None:
+            return arrival
+    return in_python(partition, offset, idx, item)
+
+
+def in_python(partition: int, offset: int, idx: int, item: Item) -> Arrival:
+    """The same, without the extension; what is unusual, and every fault, is told here."""
     if not EARLIEST_US <= item.timestamp <= LATEST_US:
         raise Fault("timestamp_out_of_range", "the timestamp is not between 1970-01-03 and 2149-06-04")
     if not EARLIEST_US <= item.stored <= LATEST_US:
         raise Fault("stored_out_of_range", "the time of storing is not between 1970-01-03 and 2149-06-04")
-    if not (_is_uuid(item.statement_id) and _was_uuid(item.student_id)):
+    if not (is_uuid(item.statement_id) and _was_uuid(item.student_id)):
         raise Fault("id_invalid", "the id of the statement or of the student is no UUID")
     try:
         document = decode(item.statement)
@@ -71,7 +81,8 @@ def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
     return Arrival(partition, offset, idx, item, *named, told, lasted)
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID in its canonical form."""
     if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
         return False
     digits = text.replace("-", "")
@@ -82,8 +93,14 @@ def _is_uuid(text: str) -> bool:
     return len(digits) == 32
 
 
-_was_uuid = lru_cache(maxsize=50_000)(_is_uuid)
+_was_uuid = lru_cache(maxsize=50_000)(is_uuid)
 """For ids that come again and again: of students, of registrations."""
+
+
+extension = compiled("streams._arrivals")
+"""Reads envelopes and statements; see streams/_arrivals.c."""
+if extension is not None:
+    extension.configure(Item, Envelope, Arrival, verbs.OUTCOMES, NO_UUID, duration_ms, EARLIEST_US, LATEST_US)
 
 
 def statement_row(arrival: Arrival, generation: int) -> Row:
@@ -97,11 +114,12 @@ def statement_row(arrival: Arrival, generation: int) -> Row:
 
 
 def credit_row(arrival: Arrival, generation: int) -> Row:
-    """Row of the table credits, for an item that credits a member of a group."""
+    """Row of the table credits, for an item that credits one more student."""
     item = arrival.item
     return (
-        item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.digest,
-        generation, arrival.partition, arrival.offset, arrival.idx,
+        item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.verb,
+        arrival.activity, item.skills, -1.0 if arrival.outcome is None else arrival.outcome, arrival.duration_ms,
+        item.digest, generation, arrival.partition, arrival.offset, arrival.idx,
     )  # fmt: skip
 
 
