@@ -85,6 +85,15 @@ class StreamsMetrics(_Group):
             "streams_dead_letters_total", "statements and envelopes put aside, by reason", "reason"
         )
         self.refolds = self._counter("streams_refolds_total", "students folded again, since an attempt came late")
+        self.corrections = self._counter(
+            "streams_corrections_total", "corrections found and put into the log, by reason", "reason"
+        )
+        self.voids_without_effect = self._counter(
+            "streams_voids_without_effect_total", "voiding statements that void nothing, by reason", "reason"
+        )
+        self.voids_waiting = self._gauge(
+            "streams_voids_waiting", "voiding statements whose target has not come; of the worker that looks for them"
+        )
         self.flush_seconds = self._histogram("streams_flush_seconds", "one insert", "table", buckets=SECONDS)
         self.batch_statements = self._histogram(
             "streams_batch_statements", "statements flushed together", buckets=STATEMENTS

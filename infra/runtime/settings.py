@@ -113,6 +113,15 @@ class StreamsSettings(_Section):
     tick_seconds: Annotated[float, Field(gt=0)] = Field(
         5.0, description="how often warnings are evaluated on the clock"
     )
+    corrections_seconds: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="how often voided statements and moved identities are looked for"
+    )
+    copies_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="how often ids are looked for that were accepted under two students or timestamps"
+    )
+    copies_days: Annotated[int, Field(ge=1, le=3660)] = Field(
+        35, description="how long before its copy the first statement of an id may have been accepted"
+    )
     liveness_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="no progress for so long while there is lag: the worker is not live"
     )

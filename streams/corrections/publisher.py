@@ -63,12 +63,12 @@ async def publish(
     partitions: int,
     instance: str,
     items: Sequence[Item],
+    now: int,
 ) -> None:
     """Return when Kafka has acknowledged all items, which count nowhere; raises aiokafka.errors.KafkaError.
 
-    After an error some may be in the log. Published again they change nothing more.
+    ``now`` in µs. After an error some may be in the log. Published again they change nothing more.
     """
-    now = max((item.stored for item in items), default=0)
     for partition, envelope in envelopes(items, partitions, instance, now):
         await producer.send_and_wait(topic, codec.encode(envelope), partition=partition, headers=NOTHING_TO_COUNT)
 
@@ -82,7 +82,8 @@ def publish_once(
         producer = AIOKafkaProducer(acks="all", enable_idempotence=True, compression_type="lz4", **connection(settings))
         await producer.start()
         try:
-            await publish(producer, codec, topic, settings.partitions, instance, items)
+            now = max(item.stored for item in items)
+            await publish(producer, codec, topic, settings.partitions, instance, items, now)
         finally:
             await producer.stop()
 

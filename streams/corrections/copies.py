@@ -1,0 +1,73 @@
+"""Ids that were accepted twice, under other students or timestamps, which one partition cannot see (decision 6).
+
+The first that was stored stays. A later one with the same content is a duplicate, any other a conflict.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from streams.corrections.facts import Facts
+from streams.corrections.items import CONFLICT, DUPLICATE, VOIDED, Correction, Key, Removed, Standing, removal
+from streams.corrections.voids import is_in
+
+
+def decide(rows: Iterable[Standing], removed: Mapping[Key, Removed], generation: int, now: int) -> list[Correction]:
+    """Pure: what has to be taken out of ``rows``, which stand under ids that were accepted more than once.
+
+    The rows of one acceptance, those of a group's members among them, share their times, provider and content. The same
+    content under two students is an identity that was moved in between: that is for streams.corrections.links to
+    settle, and a copy only where one student has both.
+    """
+    by_id: dict[str, dict[tuple[object, ...], list[Standing]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        by_id[row.key.statement_id][row.stored, row.key.timestamp, row.provider_id, row.digest].append(row)
+    found: list[Correction] = []
+    for acceptances in by_id.values():
+        # An acceptance whose own row is not written yet is judged when it is.
+        known = [rows for rows in acceptances.values() if not all(row.credited for row in rows)]
+        ordered = sorted(known, key=lambda rows: min(row.place for row in rows if not row.credited))
+        if len(ordered) < 2:
+            continue
+        first = min((row for row in ordered[0] if not row.credited), key=lambda row: row.place)
+        cause = f"{first.generation}/{first.partition}/{first.offset}/{first.idx}"
+        held = _students(ordered[0], removed)
+        for later in ordered[1:]:
+            same = later[0].digest == first.digest
+            for row in later:
+                # Positions of an earlier generation cannot be told: its log was settled when it ended.
+                if is_in(removed.get(row.key)) and row.generation == generation:
+                    if not same:
+                        found.append(removal(row, CONFLICT, cause, now))
+                    elif row.key.student_id in held:
+                        found.append(removal(row, DUPLICATE, cause, now))
+            if same:
+                held |= _students(later, removed)
+    return found
+
+
+def _students(rows: Iterable[Standing], removed: Mapping[Key, Removed]) -> set[str]:
+    """Who has a statement, or had it before it was voided."""
+    return {
+        row.key.student_id
+        for row in rows
+        if is_in(known := removed.get(row.key)) or (known is not None and known.reason == VOIDED)
+    }
+
+
+class Copies:
+    """Looks for copies among what arrived; one thread at a time. ``horizon_us``: how far back the first one may be."""
+
+    name = "copies"
+
+    def __init__(self, facts: Facts, generation: int, horizon_us: int) -> None:
+        self._facts = facts
+        self._generation = generation
+        self._horizon = horizon_us
+
+    def look(self, since: int, until: int, now: int) -> list[Correction]:
+        """What has to be taken out of what was stored in [since, until], µs."""
+        ids = self._facts.repeated(since, until, since - self._horizon)
+        rows = self._facts.standing(ids)
+        return decide(rows, self._facts.removed(row.key for row in rows), self._generation, now)
