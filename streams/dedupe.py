@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +13,10 @@ from streams.rows.arrival import Arrival
 
 CLOCK_ERROR_US = 10 * 60 * 1_000_000
 """How far a provider's clock may be ahead of ours, and the clocks of two ingest processes apart."""
+WARMED = 10_000
+"""Statements of a partition that are read back when it is met: those before its first envelope, most recent first."""
+WARMED_US = 60 * 60 * 1_000_000
+"""... and stored at most so long before it."""
 
 Key = tuple[str, str]
 """Statement id and student id: a statement of a group is credited once to each member."""
@@ -23,6 +28,21 @@ class Seen(msgspec.Struct, frozen=True, order=True, gc=False):
     offset: int
     idx: int
     digest: int
+
+
+class First(NamedTuple):
+    """The first envelope of a partition that a worker met: its offset, and the latest time of storing in it (µs)."""
+
+    offset: int
+    stored: int
+
+
+class Recent(NamedTuple):
+    """A statement that was stored before a worker met its partition."""
+
+    key: Key
+    seen: Seen
+    stored: int
 
 
 class Verdict(Enum):
@@ -48,11 +68,24 @@ class PartitionMemory:
         self._highest_stored = 0
         self.complete_from: int | None = None
 
-    def begin(self, first_stored: int, *, whole_log: bool) -> None:
-        """Say where the memory begins; with ``whole_log`` nothing was ever stored before it."""
-        if self.complete_from is None:
-            self.complete_from = -(2**62) if whole_log else first_stored + CLOCK_ERROR_US
-            self._young_from = self.complete_from
+    def begin(self, first: First, recent: Sequence[Recent] | None) -> None:
+        """Say where the memory begins; ``recent`` are the last WARMED statements before it, or those of the last
+        WARMED_US when they are fewer, and None when nothing was ever stored before it."""
+        if recent is None:
+            self.complete_from = self._young_from = -(2**62)
+            return
+        self.complete_from = first.stored + CLOCK_ERROR_US
+        if recent:
+            for key, seen, stored in recent:
+                known = self._old.get(key)
+                if known is None or seen < known:
+                    self._old[key] = seen
+                self._highest_stored = max(self._highest_stored, stored)
+            # What is not among them came before, by the log; or was stored before the window of the question.
+            earliest = min(seen.offset for _, seen, _ in recent)
+            before = max(stored for _, seen, stored in recent if seen.offset == earliest) + CLOCK_ERROR_US
+            self.complete_from = min(self.complete_from, max(before, first.stored - WARMED_US))
+        self._young_from = max(self.complete_from, self._highest_stored)
 
     def get(self, key: Key) -> Seen | None:
         """Where it was seen first, None when it is not remembered."""
@@ -87,6 +120,44 @@ class PartitionMemory:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+class Memories:
+    """The memories of the partitions that a worker owns, by partition in ``of``."""
+
+    def __init__(self, limit: int, generation: int) -> None:
+        self._limit = limit
+        self._generation = generation
+        self.of: dict[int, PartitionMemory] = {}
+
+    def meet(
+        self, firsts: Mapping[int, First], recent: Callable[[Mapping[int, First]], Mapping[int, Sequence[Recent]]]
+    ) -> bool:
+        """Begin the memories of partitions that were not met yet, with what ``recent`` tells of them; whether there
+        were any that are older than their first envelope."""
+        older: dict[int, First] = {}
+        for partition, first in firsts.items():
+            if partition not in self.of:
+                memory = self.of[partition] = PartitionMemory(self._limit)
+                if first.offset == 0 and self._generation == 1:
+                    memory.begin(first, None)
+                else:
+                    older[partition] = first
+        if older:
+            found = recent(older)
+            for partition, first in older.items():
+                self.of[partition].begin(first, found.get(partition, ()))
+        return bool(older)
+
+    def settle(self) -> None:
+        """Between batches: see PartitionMemory."""
+        for memory in self.of.values():
+            memory.settle()
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget partitions that were revoked."""
+        for partition in partitions:
+            self.of.pop(partition, None)
 
 
 def key_of(arrival: Arrival) -> Key:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from streams.history import Decision, Key
 from streams.learner.fold import BEFORE_ALL, LearnerState
 from streams.rows.engagement import DayCount
 
 DAYS_KEPT = 7
+_NOTHING: dict[Key, Decision] = {}
+"""What was taken out of the records of nearly all students."""
 
 
 class Student:
@@ -21,9 +24,10 @@ class Student:
         calibration: version that it was folded under.
         torn: a crash between two inserts left the rows of different folds behind: fold again.
         days: counts of the days touched lately, by day number.
+        removed: what was said last about the statements that were ever taken out of the record.
     """
 
-    __slots__ = ("calibration", "days", "learner", "partition", "torn", "watermark")
+    __slots__ = ("calibration", "days", "learner", "partition", "removed", "torn", "watermark")
 
     def __init__(self, partition: int, calibration: int) -> None:
         self.partition = partition
@@ -32,6 +36,13 @@ class Student:
         self.calibration = calibration
         self.torn = False
         self.days: dict[int, DayCount] = {}
+        self.removed = _NOTHING
+
+    def decide(self, key: Key, decision: Decision) -> None:
+        """Remember that a statement was taken out or put back."""
+        if self.removed is _NOTHING:
+            self.removed = {}
+        self.removed[key] = decision
 
     @property
     def blank(self) -> bool:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Mapping
 from string import Template
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from schemas.events import CREDIT, TIMESTAMP_GENERATED
-from streams.dedupe import Key, Seen
+from streams.dedupe import WARMED, WARMED_US, First, Key, Recent, Seen
+from streams.kept import KeptReads, KeptStore, Reader, listed, moment, parts
 from streams.learner.fold import Attempt, LearnerState, SkillState
 from streams.ledger import LedgerStore, Place, Tally
 from streams.rows.arrival import Arrival
 from streams.rows.days import as_date
 from streams.rows.engagement import DayCount
 
-T = TypeVar("T")
-
-_CHUNK = 2_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = ["ClickHouseStore", "Reader", "Store", "StoredLearner"]
 
 # Ids are written into the queries as they are: an arrival is not read unless they are UUIDs.
 _POSITIONS = Template("SELECT statement_id, student_id, generation, offset, idx, digest FROM $table WHERE $condition")
@@ -34,11 +31,20 @@ _SKILL_STATES = Template(
 _DAYS = Template(
     "SELECT student_id, toUInt16(day), generation, watermark, statements, activity, attempts, successes, duration_ms,"
     " attended, absent, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
-    " FROM student_days FINAL WHERE (student_id, day) IN ($pairs)"
+    " FROM student_days FINAL WHERE $condition"
 )
+# Without FINAL: what was taken out is told by removals, and of rows with equal keys the earliest comes last.
 _ATTEMPTS = Template(
     "SELECT student_id, generation, offset, toUnixTimestamp64Micro(timestamp), statement_id, item, skills, outcome"
-    " FROM attempts WHERE student_id IN ($students)"
+    " FROM attempts WHERE student_id IN ($students) AND removed = 0 ORDER BY generation DESC, offset DESC"
+)
+# Parts that hold nothing of the last hour are left out by what they know of their column stored.
+_RECENT = Template(
+    "SELECT partition, statement_id, student_id, offset, idx, digest, toUnixTimestamp64Micro(stored) FROM ($rows)"
+    " ORDER BY partition, offset DESC, idx DESC LIMIT $limit BY partition"
+)
+_RECENT_ROWS = Template(
+    "SELECT partition, statement_id, student_id, offset, idx, digest, stored FROM $table WHERE $condition"
 )
 _TALLIES = Template(
     "SELECT partition, intDiv(toUnixTimestamp(minute), 60), provider_id, statements, watermark FROM ledger FINAL"
@@ -58,11 +64,15 @@ class StoredLearner:
         self.torn = False
 
 
-class Store(LedgerStore, Protocol):
+class Store(LedgerStore, KeptStore, Protocol):
     """Reads of a worker. Offsets of an earlier generation count as -1."""
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """Where the statements of these arrivals stand first, for those that are stored."""
+
+    def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:
+        """Statements and credits of these partitions before their first envelopes: the last WARMED of each, and none
+        stored more than WARMED_US before."""
 
     def learners(self, student_ids: Collection[str]) -> dict[str, StoredLearner]:
         """Skill states of the students that have any."""
@@ -70,40 +80,38 @@ class Store(LedgerStore, Protocol):
     def days(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], DayCount]:
         """Counts of these students and days, for those that are stored."""
 
+    def days_of(self, student_ids: Collection[str]) -> dict[tuple[str, int], DayCount]:
+        """Counts of all days of these students that are stored."""
+
     def attempts(self, until: Mapping[str, int]) -> dict[str, list[Attempt]]:
-        """Attempts of each student with an offset of at most ``until[student]``."""
+        """Attempts of each student with an offset of at most ``until[student]``, the earliest of equal keys last.
+
+        Those that were taken out may be among them: see removals.
+        """
 
 
-class Reader(Protocol):
-    """Runs one query and returns its columns; waits and tries again while the store is away."""
-
-    def __call__(self, sql: str) -> Sequence[Sequence[Any]]:
-        """Columns of the result: UUIDs as strings; none at all when it is empty."""
-
-
-class ClickHouseStore:
+class ClickHouseStore(KeptReads):
     """The store, for one generation of the statements topic."""
 
-    def __init__(self, read: Reader, generation: int) -> None:
-        self._read = read
-        self._generation = generation
-
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
-        """By primary key; by student and statement where the timestamp was generated, and differs from copy to copy."""
+        """By primary key; by student and statement where the timestamp was generated, and differs from copy to copy.
+
+        A credit may be of a statement whose own row stands under this student: one that comes back to it.
+        """
         found: dict[Key, Seen] = {}
-        for table, credits in (("statements", 0), ("credits", CREDIT)):
-            mine = [a.item for a in arrivals if a.item.flags & CREDIT == credits]
+        credits = [a.item for a in arrivals if a.item.flags & CREDIT]
+        for table, mine in (("statements", [a.item for a in arrivals]), ("credits", credits)):
             keyed = [
-                f"('{i.student_id}','{_moment(i.timestamp)}','{i.statement_id}')"
+                f"('{i.student_id}','{moment(i.timestamp)}','{i.statement_id}')"
                 for i in mine
                 if not i.flags & TIMESTAMP_GENERATED
             ]
-            for part in _parts(keyed):
+            for part in parts(keyed):
                 self._positions(table, f"(student_id, timestamp, statement_id) IN ({','.join(part)})", found)
             loose = [i for i in mine if i.flags & TIMESTAMP_GENERATED]
-            for some in _parts(loose):
-                students = _listed({i.student_id for i in some})
-                statements = _listed({i.statement_id for i in some})
+            for some in parts(loose):
+                students = listed({i.student_id for i in some})
+                statements = listed({i.statement_id for i in some})
                 self._positions(table, f"student_id IN ({students}) AND statement_id IN ({statements})", found)
         return found
 
@@ -115,17 +123,36 @@ class ClickHouseStore:
             if known is None or seen < known:
                 found[statement_id, student_id] = seen
 
+    def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:
+        """In one query over both tables."""
+        found: dict[int, list[Recent]] = {}
+        since = min(first.stored for first in firsts.values()) - WARMED_US
+        places = " OR ".join(
+            f"(partition = {partition} AND offset < {first.offset} AND offset >= {first.offset - WARMED})"
+            for partition, first in firsts.items()
+        )
+        condition = f"generation = {self._generation} AND stored > '{moment(since)}' AND ({places})"
+        rows = " UNION ALL ".join(
+            _RECENT_ROWS.substitute(table=table, condition=condition) for table in ("statements", "credits")
+        )
+        for partition, statement_id, student_id, offset, idx, digest, stored in self._rows(
+            _RECENT.substitute(rows=rows, limit=WARMED)
+        ):
+            recent = Recent((statement_id, student_id), Seen(offset, idx, digest), stored)
+            found.setdefault(partition, []).append(recent)
+        return found
+
     def learners(self, student_ids: Collection[str]) -> dict[str, StoredLearner]:
         """The rows with the highest watermark of each key."""
         found: dict[str, StoredLearner] = {}
-        for part in _parts(list(student_ids)):
+        for part in parts(list(student_ids)):
             for student, rating, n, last_at, last_id, calibration, generation, watermark in self._rows(
-                _STUDENT_STATES.substitute(students=_listed(part))
+                _STUDENT_STATES.substitute(students=listed(part))
             ):
                 state = LearnerState(rating, n, (last_at, last_id))
                 found[student] = StoredLearner(state, self._own(generation, watermark), calibration)
             for student, skill, calibration, generation, watermark, *values in self._rows(
-                _SKILL_STATES.substitute(students=_listed(part))
+                _SKILL_STATES.substitute(students=listed(part))
             ):
                 learner = found.get(student)
                 if learner is None:
@@ -139,24 +166,34 @@ class ClickHouseStore:
     def days(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], DayCount]:
         """The rows with the highest watermark of each key."""
         found: dict[tuple[str, int], DayCount] = {}
-        for part in _parts(list(wanted)):
+        for part in parts(list(wanted)):
             pairs = ",".join(f"('{student}','{as_date(day)}')" for student, day in part)
-            for student, day, generation, watermark, *values in self._rows(_DAYS.substitute(pairs=pairs)):
-                count = DayCount()
-                (
-                    count.statements, count.activity, count.attempts, count.successes, count.duration_ms,
-                    count.attended, count.absent, count.providers, count.first_at, count.last_at,
-                ) = values  # fmt: skip
-                count.watermark = count.base = self._own(generation, watermark)
-                found[student, day] = count
+            self._days(f"(student_id, day) IN ({pairs})", found)
         return found
 
+    def days_of(self, student_ids: Collection[str]) -> dict[tuple[str, int], DayCount]:
+        """The rows with the highest watermark of each key."""
+        found: dict[tuple[str, int], DayCount] = {}
+        for part in parts(sorted(student_ids)):
+            self._days(f"student_id IN ({listed(part)})", found)
+        return found
+
+    def _days(self, condition: str, found: dict[tuple[str, int], DayCount]) -> None:
+        for student, day, generation, watermark, *values in self._rows(_DAYS.substitute(condition=condition)):
+            count = DayCount()
+            (
+                count.statements, count.activity, count.attempts, count.successes, count.duration_ms,
+                count.attended, count.absent, count.providers, count.first_at, count.last_at,
+            ) = values  # fmt: skip
+            count.watermark = count.base = self._own(generation, watermark)
+            found[student, day] = count
+
     def attempts(self, until: Mapping[str, int]) -> dict[str, list[Attempt]]:
-        """Without FINAL: a row that stands twice has equal values."""
+        """Without FINAL: which of the rows with equal keys counts, is told by their order."""
         found: dict[str, list[Attempt]] = {student: [] for student in until}
-        for part in _parts(list(until)):
+        for part in parts(list(until)):
             for student, generation, offset, timestamp, statement_id, item, skills, outcome in self._rows(
-                _ATTEMPTS.substitute(students=_listed(part))
+                _ATTEMPTS.substitute(students=listed(part))
             ):
                 if self._own(generation, offset) <= until[student]:
                     found[student].append(Attempt(timestamp, statement_id, item, list(skills), outcome))
@@ -165,30 +202,10 @@ class ClickHouseStore:
     def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
         """The rows with the highest watermark of each key."""
         found: dict[Place, Tally] = {}
-        for part in _parts(sorted({(partition, minute) for partition, minute, _ in places})):
+        for part in parts(sorted({(partition, minute) for partition, minute, _ in places})):
             listed = ",".join(f"({partition},toDateTime({minute * 60},'UTC'))" for partition, minute in part)
             for partition, minute, provider_id, *values in self._rows(
                 _TALLIES.substitute(generation=self._generation, places=listed)
             ):
                 found[partition, minute, provider_id] = Tally(*values)
         return found
-
-    def _own(self, generation: int, offset: int) -> int:
-        return offset if generation == self._generation else -1
-
-    def _rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        columns = self._read(sql)
-        return zip(*columns, strict=True)
-
-
-def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
-
-
-def _listed(ids: Iterable[str]) -> str:
-    return ",".join(f"'{one}'" for one in ids)
-
-
-def _moment(us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%d %H:%M:%S.%f")

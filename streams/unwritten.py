@@ -6,7 +6,10 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
 
-from streams.dedupe import Key, Seen
+from streams.dedupe import First, Key, Recent, Seen
+from streams.history import Decision, Kept
+from streams.history import Key as StatementKey
+from streams.kept import ALWAYS, StudentKey
 from streams.learner.fold import Attempt
 from streams.ledger import Place, Tally
 from streams.rows.arrival import Arrival
@@ -51,6 +54,11 @@ class SettledStore:
         self._unwritten.settle([arrival.item.student_id for arrival in arrivals])
         return self._store.positions(arrivals)
 
+    def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:
+        """See Store."""
+        self._unwritten.settle_all()
+        return self._store.recent(firsts)
+
     def learners(self, student_ids: Collection[str]) -> dict[str, StoredLearner]:
         """See Store."""
         self._unwritten.settle(student_ids)
@@ -61,10 +69,35 @@ class SettledStore:
         self._unwritten.settle([student_id for student_id, _ in wanted])
         return self._store.days(wanted)
 
+    def days_of(self, student_ids: Collection[str]) -> dict[tuple[str, int], DayCount]:
+        """See Store."""
+        self._unwritten.settle(student_ids)
+        return self._store.days_of(student_ids)
+
     def attempts(self, until: Mapping[str, int]) -> dict[str, list[Attempt]]:
         """See Store."""
         self._unwritten.settle(until)
         return self._store.attempts(until)
+
+    def kept(self, student_ids: Collection[str], moments: tuple[int, int] = ALWAYS) -> dict[str, list[Kept]]:
+        """See KeptStore."""
+        self._unwritten.settle(student_ids)
+        return self._store.kept(student_ids, moments)
+
+    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
+        """See KeptStore."""
+        self._unwritten.settle([student_id for student_id, _, _ in keys])
+        return self._store.originals(keys)
+
+    def any_removals(self) -> bool:
+        """See KeptStore."""
+        self._unwritten.settle_all()
+        return self._store.any_removals()
+
+    def removals(self, student_ids: Collection[str]) -> dict[str, dict[StatementKey, Decision]]:
+        """See KeptStore."""
+        self._unwritten.settle(student_ids)
+        return self._store.removals(student_ids)
 
     def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
         """See LedgerStore."""

@@ -36,6 +36,11 @@ CREATE TABLE IF NOT EXISTS credits
     statement_id UUID COMMENT 'its row stands in statements under another student',
     stored       DateTime64(6, 'UTC') COMMENT 'when ingest accepted it' CODEC(Delta, ZSTD(1)),
     provider_id  LowCardinality(String) COMMENT 'who sent it',
+    verb         LowCardinality(String) COMMENT 'canonical verb',
+    activity     String COMMENT 'as in statements' CODEC(ZSTD(1)),
+    skills       Array(LowCardinality(String)) COMMENT 'skills the activity was aligned to',
+    outcome      Float64 COMMENT 'as in attempts; -1: no attempt' CODEC(ZSTD(1)),
+    duration_ms  Int64 COMMENT 'time taken, ms; -1 unknown' CODEC(T64, ZSTD(1)),
     digest       Int64 COMMENT 'BLAKE2b-64 of the content, to tell a repetition from a conflict',
     generation   UInt32 COMMENT 'generation of the statements topic',
     partition    UInt16 COMMENT 'partition of its envelope',
@@ -43,12 +48,13 @@ CREATE TABLE IF NOT EXISTS credits
     idx          UInt32 COMMENT 'index in its envelope' CODEC(Delta, ZSTD(1)),
     revision     Int64 DEFAULT -1 COMMENT 'offset of the event that took it out or put it back; -1: as it came' CODEC(Delta, ZSTD(1)),
     removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
-    precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1))
+    precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1)),
+    INDEX by_id statement_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)
 SETTINGS index_granularity = 1024
-COMMENT 'Students that a statement is credited to beside the one its row stands under: members of a group, and whom an identity was linked to later.';
+COMMENT 'Students that a statement is credited to beside the one its row stands under: members of a group, and whom an identity was linked to later; with all that counts for them, since the statement may be written later.';
 
 CREATE TABLE IF NOT EXISTS outcomes
 (

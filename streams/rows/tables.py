@@ -28,7 +28,9 @@ STATEMENTS: Final = _columns(
     " generation partition offset idx statement",
 )
 CREDITS: Final = _columns(
-    "credits", "student_id timestamp statement_id stored provider_id digest generation partition offset idx"
+    "credits",
+    "student_id timestamp statement_id stored provider_id verb activity skills outcome duration_ms digest"
+    " generation partition offset idx",
 )
 ATTEMPTS: Final = _columns(
     "attempts",

@@ -13,9 +13,12 @@ import msgspec
 from schemas.avro_registry import schema_registry
 from schemas.codec import envelope_codec
 from schemas.events import Envelope
+from streams import history
 from streams.app import calm_the_collector
-from streams.dedupe import Key, Seen
+from streams.dedupe import First, Key, Recent, Seen
 from streams.envelopes import envelope_decoder
+from streams.history import Decision, Kept
+from streams.kept import ALWAYS, StudentKey
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, LearnerState, extend
 from streams.ledger import COUNTS_HEADER, Place, Tally
@@ -42,14 +45,32 @@ class EmptyStore:
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         return {}
 
+    def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:
+        return {}
+
     def learners(self, student_ids: Collection[str]) -> dict[str, StoredLearner]:
         return {}
 
     def days(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], DayCount]:
         return {}
 
+    def days_of(self, student_ids: Collection[str]) -> dict[tuple[str, int], DayCount]:
+        return {}
+
     def attempts(self, until: Mapping[str, int]) -> dict[str, list[Attempt]]:
         return {student: [] for student in until}
+
+    def kept(self, student_ids: Collection[str], moments: tuple[int, int] = ALWAYS) -> dict[str, list[Kept]]:
+        return {student: [] for student in student_ids}
+
+    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
+        return {}
+
+    def any_removals(self) -> bool:
+        return False
+
+    def removals(self, student_ids: Collection[str]) -> dict[str, dict[history.Key, Decision]]:
+        return {}
 
     def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
         return {}
