@@ -1,9 +1,8 @@
-"""From the values of a body to acknowledged statements: identities, stamps, verbs and skills, partitions, the log."""
+"""From valid statements to acknowledged ones: identities, stamps, verbs and skills, partitions, the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ingest.catalogue import Catalogue
 from ingest.credentials import Credential
@@ -11,14 +10,14 @@ from ingest.identifiers import StatementIds
 from ingest.identity.resolver import Known, Request, Resolver
 from ingest.minutes import Minutes
 from ingest.progress import Progress
-from ingest.publisher import Publisher
-from ingest.xapi.agents import Slot, exact, slots
-from ingest.xapi.stamp import Stamp, stamp
+from ingest.publisher import Part, Publisher
+from ingest.xapi.accepted import Valid
+from ingest.xapi.agents import exact
+from ingest.xapi.parse import DECODER
+from ingest.xapi.timestamps import format_microseconds
 from ingest.xapi.version import statement_version
-from schemas.events import CREDIT, ID_GENERATED, TIMESTAMP_GENERATED, Item
+from schemas.events import CREDIT, ID_GENERATED
 from schemas.partitioning import partition_of
-
-Statement = dict[str, Any]
 
 
 class Acceptance:
@@ -46,60 +45,77 @@ class Acceptance:
         self._ids = StatementIds()
         self._authorities: dict[str, tuple[bytes, Request]] = {}
 
-    async def accept(self, statements: list[Statement], by: Credential, version: str) -> list[str]:
+    async def accept(self, statements: Valid, by: Credential, version: str, own_id: str = "") -> list[str]:
         """Publish valid statements, whole or not at all; their ids once Kafka has acknowledged them.
 
-        The statements are used up. Raises ApiError 503 when registry or log do not answer, 413 for what the log
-        cannot take.
+        ``own_id`` is the id, in lower case, of a statement that came without one and is told by its address (PUT). The
+        statements are used up. Raises ApiError 503 when registry or log do not answer, 413 for what the log cannot
+        take.
         """
-        for statement in statements:
-            statement.pop("authority", None)
-        places = [slots(statement) for statement in statements]
-        authority, resolved = await self._resolve(places, by.provider_id)
+        if not statements.count:
+            return []
+        provider_id = by.provider_id
+        agents = statements.agents()
+        authority, known = await self._resolve(agents, provider_id)
         stored = self._clock()
-        stamp_of_all = Stamp(stored, authority, statement_version(version))
-        items: dict[int, list[Item]] = {}
+        statements.stamp(
+            provider_id.encode(),
+            authority.encode(),
+            stored,
+            format_microseconds(stored).encode(),
+            statement_version(version).encode(),
+        )
         ids = []
-        for statement, own in zip(statements, resolved, strict=True):
-            ids.append(self._add_items(items, statement, own.students(), by.provider_id, stamp_of_all))
-        if not ids:
-            return ids
-        offsets = await self._publisher.publish(items)
-        self._minutes.accepted(by.provider_id, stored, len(ids))
+        parts: dict[int, Part] = {}
+        catalogue, partitions = self.catalogue, self._partitions
+        given, meanings = statements.ids(), statements.meanings()
+        for index, own in enumerate(agents):
+            statement_id, flags = given[index] or own_id, 0
+            if not statement_id:
+                statement_id, flags = self._ids.new(), ID_GENERATED
+            ids.append(statement_id)
+            meaning = catalogue.meaning(provider_id, meanings[index])
+            keys = tuple([known[agent].key for agent in own])
+            for student_id in known[own[0]].students():
+                assert student_id is not None, "the resolver gives each actor a student"
+                partition = partition_of(student_id, partitions)
+                part = parts.get(partition)
+                if part is None:
+                    part = parts[partition] = Part([], [])
+                if flags & CREDIT:
+                    part.credits.append(len(part.items))
+                part.items.append(statements.item(index, statement_id, keys, student_id, meaning, flags))
+                # One item for each credited student, the first of them primary.
+                flags |= CREDIT
+        offsets = await self._publisher.publish(provider_id, stored, parts)
+        self._minutes.accepted(provider_id, stored, len(ids))
         self._progress.acknowledged(by.key, offsets)
         return ids
 
-    async def _resolve(self, places: list[list[Slot]], provider_id: str) -> tuple[str, list[Known]]:
-        """Swap all agents for keys; the authority's key, and each statement's actor."""
+    async def _resolve(self, agents: list[tuple[bytes, ...]], provider_id: str) -> tuple[str, dict[bytes, Known]]:
+        """The authority's key, and all agents by their exact JSON."""
         cached = self._resolver.cached
         authority, authority_request = self._authority(provider_id)
-        agents: list[list[bytes]] = []
+        known: dict[bytes, Known] = {}
         missing: dict[bytes, Request] = {}
-        if cached(authority, acting=False) is None:
+        found = cached(authority, acting=False)
+        if found is None:
             missing[authority] = authority_request
-        for own in places:
-            ours = []
-            for number, (holder, name) in enumerate(own):
-                agent = exact(holder[name])
-                ours.append(agent)
-                # The first place is the statement's own actor: what it does is credited to a student.
-                if cached(agent, acting=not number) is None:
-                    acting = not number or (agent in missing and missing[agent].acting)
-                    missing[agent] = Request(holder[name], acting)
-            agents.append(ours)
-        found = await self._resolver.resolve(missing) if missing else {}
-        actors = []
-        for own, ours in zip(places, agents, strict=True):
-            known = [found.get(agent) or self._known(agent) for agent in ours]
-            for (holder, name), one in zip(own, known, strict=True):
-                holder[name] = one.key
-            actors.append(known[0])
-        return (found.get(authority) or self._known(authority)).key, actors
-
-    def _known(self, agent: bytes) -> Known:
-        known = self._resolver.cached(agent, acting=False)
-        assert known is not None, "looked up above"
-        return known
+        else:
+            known[authority] = found
+        for own in agents:
+            acting = True  # The first one is the statement's actor: what it does is credited to a student.
+            for agent in own:
+                found = cached(agent, acting=acting)
+                if found is not None:
+                    known[agent] = found
+                else:
+                    earlier = missing.get(agent)
+                    missing[agent] = Request(DECODER.decode(agent), acting or (earlier is not None and earlier.acting))
+                acting = False
+        if missing:
+            known.update(await self._resolver.resolve(missing))
+        return known[authority].key, known
 
     def _authority(self, provider_id: str) -> tuple[bytes, Request]:
         """The authority of what a provider sends (Data 2.4.9): an account of this LRS."""
@@ -108,39 +124,3 @@ class Acceptance:
             agent = {"objectType": "Agent", "account": {"homePage": self._home_page, "name": provider_id}}
             made = self._authorities[provider_id] = (exact(agent), Request(agent, False))
         return made
-
-    def _add_items(
-        self,
-        items: dict[int, list[Item]],
-        statement: Statement,
-        students: list[str | None],
-        provider_id: str,
-        stamp_of_all: Stamp,
-    ) -> str:
-        """One item for each credited student, the first of them primary; the statement's id."""
-        catalogue = self.catalogue
-        verb = catalogue.verb(provider_id, statement["verb"]["id"])
-        skills = catalogue.skills_of(provider_id, statement)
-        stamped = stamp(statement, self._ids.new() if "id" not in statement else "", stamp_of_all)
-        flags = ID_GENERATED * stamped.id_generated + TIMESTAMP_GENERATED * stamped.timestamp_generated
-        for number, student_id in enumerate(students):
-            assert student_id is not None, "the resolver gives each actor a student"
-            partition = partition_of(student_id, self._partitions)
-            item = Item(
-                stamped.statement_id,
-                student_id,
-                provider_id,
-                verb,
-                skills,
-                stamped.timestamp,
-                stamp_of_all.stored,
-                stamped.digest,
-                flags | (CREDIT if number else 0),
-                stamped.json,
-            )
-            lane = items.get(partition)
-            if lane is None:
-                items[partition] = [item]
-            else:
-                lane.append(item)
-        return stamped.statement_id

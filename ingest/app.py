@@ -41,8 +41,9 @@ from ingest.resources.statement_reads import StatementReads
 from ingest.resources.statements import Statements
 from ingest.slots import take_slot
 from ingest.store import Store
+from schemas import packing
 from schemas.avro_registry import schema_registry
-from schemas.codec import envelope_codec, provider_minute_codec, rejection_codec
+from schemas.codec import provider_minute_codec, rejection_codec
 
 log = logging.get_logger(__name__)
 
@@ -74,7 +75,7 @@ class Service:
         self.publisher = Publisher(
             statements_topic(kafka),
             instance,
-            envelope_codec(schemas),
+            packing.framing(schemas),
             self._plain,
             self._transactional,
             measured,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
 from sqlalchemy import Connection, select
 
-from schemas import verbs
+from schemas import packing, verbs
 from schemas.registry import tables
+
+_KEPT: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,34 +25,36 @@ class Catalogue:
     provider_verbs: dict[str, dict[str, str]] = field(default_factory=dict)
     alignments: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     skills: frozenset[str] = frozenset()
+    _known: dict[tuple[str, bytes], bytes] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def verb(self, provider_id: str, iri: str) -> str:
         """Canonical verb: the provider's own mapping, then the verbs that mean the same everywhere, else other."""
         own = self.provider_verbs.get(provider_id)
         return (own and own.get(iri)) or verbs.IRIS.get(iri, verbs.OTHER)
 
-    def skills_of(self, provider_id: str, statement: dict[str, Any]) -> list[str]:
-        """Skills of a statement's activity, sorted: aligned for the provider, else for all, else named by the
-        statement's own grouping and category."""
-        target = statement["object"]
-        if isinstance(target, str) or target.get("objectType", "Activity") != "Activity":
+    def skills_of(self, provider_id: str, activity: str, named: Sequence[str]) -> list[str]:
+        """Skills of an activity, sorted: aligned for the provider, else for all, else those among ``named``: the
+        activities of the statement's own grouping and category. None where the object is no activity ("")."""
+        if not activity:
             return []
         for owner in (provider_id, ""):
-            if (aligned := self.alignments.get(owner)) and (found := aligned.get(target["id"])):
+            if (aligned := self.alignments.get(owner)) and (found := aligned.get(activity)):
                 return found
-        return self._named(statement)
+        return sorted({one for one in named if one in self.skills})
 
-    def _named(self, statement: dict[str, Any]) -> list[str]:
-        activities = statement.get("context", {}).get("contextActivities")
-        if not activities:
-            return []
-        found = set()
-        for name in ("grouping", "category"):
-            value = activities.get(name, ())
-            for one in (value,) if isinstance(value, dict) else value:
-                if one["id"] in self.skills:
-                    found.add(one["id"])
-        return sorted(found)
+    def meaning(self, provider_id: str, lines: bytes) -> bytes:
+        """Verb and skills as packed (schemas.packing), of what ``ingest.xapi.accepted`` tells a statement by.
+
+        The same few come again and again; as many are kept as a district has activities.
+        """
+        known = self._known.get((provider_id, lines))
+        if known is None:
+            verb, activity, *named = lines.decode().split("\n")
+            known = packing.meaning(self.verb(provider_id, verb), self.skills_of(provider_id, activity, named))
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[provider_id, lines] = known
+        return known
 
 
 def load(connection: Connection) -> Catalogue:

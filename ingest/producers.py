@@ -71,9 +71,9 @@ class Link:
         self._discarding: set[asyncio.Task[None]] = set()
 
     @property
-    def connected(self) -> bool:
-        """Whether a producer is at hand."""
-        return self._current is not None
+    def current(self) -> AIOKafkaProducer | None:
+        """The producer at hand, if there is one."""
+        return self._current
 
     def start(self) -> None:
         """Begin to connect, and go on for ever; does not wait."""

@@ -1,4 +1,4 @@
-"""Group commit: what arrives for a partition while an envelope is on its way goes out together in the next one.
+"""Group commit: what arrives while envelopes are on their way to a broker goes out together in the next round.
 
 A request whose items lie in one partition and fit one envelope takes the idempotent producer. One that spans several
 envelopes is written in a Kafka transaction (many such requests in one), so that it is kept whole or not at all, even
@@ -10,42 +10,50 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.structs import RecordMetadata
+from aiokafka.structs import RecordMetadata, TopicPartition
 
 from infra.runtime.logging import get_logger
 from infra.runtime.metrics import IngestMetrics
 from ingest.errors import ApiError, retry_after
 from ingest.producers import MAX_RECORD_BYTES, KafkaAwayError, Link
-from schemas.codec import Codec
-from schemas.events import Envelope, Item
+from schemas import packing
 
 log = get_logger(__name__)
 
 MAX_ENVELOPE_BYTES: Final = 1024 * 1024
 MAX_ENVELOPE_ITEMS: Final = 2000
-MAX_TRANSACTION_ITEMS: Final = 10_000
-_ITEM_OVERHEAD: Final = 256
+MAX_ROUND_ITEMS: Final = 10_000
+_MAX_ITEM_BYTES: Final = MAX_RECORD_BYTES - MAX_ENVELOPE_BYTES // 8
 _RETRY_SECONDS: Final = 2.0
 
 Acknowledged = dict[int, int]
 """Partition to offset of the last envelope that holds something of a request."""
 
 
+class Part(NamedTuple):
+    """What one partition gets of a request: packed items (schemas.packing), and which of them, by index, are credits
+    and so not counted."""
+
+    items: list[bytes]
+    credits: list[int]
+
+
 @dataclass(slots=True)
 class _Job:
     """One request.
 
-    Its items by partition, their number and size in bytes, the minute in which they are stored (since the epoch), and
-    when (loop time) it is answered 503.
+    Its parts by partition, the number of its items and their size in bytes, the minute in which they are stored
+    (since the epoch), and when (loop time) it is answered 503.
     """
 
-    items: dict[int, list[Item]]
+    provider_id: str
+    parts: dict[int, Part]
     count: int
     size: int
     minute: int
@@ -53,10 +61,19 @@ class _Job:
     done: asyncio.Future[Acknowledged]
 
 
+class _Sealed(NamedTuple):
+    """An envelope to be: items of one partition, primary ones by provider."""
+
+    partition: int
+    items: list[bytes]
+    counts: dict[str, int]
+
+
 @dataclass(slots=True)
 class _Lane:
-    """Requests that wait for one producer's turn: a partition's, or that of transactions."""
+    """Requests that wait for the next round: of one broker, or of transactions."""
 
+    write: Callable[[list[_Job]], Awaitable[Acknowledged]]
     waiting: deque[_Job] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
 
@@ -68,7 +85,7 @@ class Publisher:
         self,
         topic: str,
         instance: str,
-        codec: Codec[Envelope],
+        framing: bytes,
         plain: Link,
         transactional: Link,
         metrics: IngestMetrics,
@@ -77,9 +94,10 @@ class Publisher:
         timeout_seconds: float,
         max_pending: int,
     ) -> None:
+        """``framing``: what stands before each envelope (schemas.codec.framing)."""
         self._topic = topic
         self._instance = instance
-        self._codec = codec
+        self._framing = framing
         self._plain = plain
         self._transactional = transactional
         self._metrics = metrics
@@ -87,140 +105,108 @@ class Publisher:
         self._timeout = timeout_seconds
         self._max_pending = max_pending
         self._pending = 0
-        self._lanes: dict[int, _Lane] = {}
-        self._transactions = _Lane()
+        metrics.pending.set_function(lambda: self._pending)
+        self._leaders: dict[int | None, _Lane] = {}
+        self._transactions = _Lane(self._commit)
 
     async def answers(self) -> bool:
         """Whether Kafka answers now and both producers are connected."""
-        if not self._transactional.connected:
+        if self._transactional.current is None:
             return False
         client = (await self._plain.get()).client
         await client.force_metadata_update()
         return bool(client.cluster.available_partitions_for_topic(self._topic))
 
-    async def publish(self, items: dict[int, list[Item]]) -> Acknowledged:
-        """Publish a request's items, by partition; returns when Kafka has acknowledged all of them.
+    async def publish(self, provider_id: str, stored: int, parts: dict[int, Part]) -> Acknowledged:
+        """Publish a request's items, by partition, ``stored`` at a time in µs; returns when Kafka has acknowledged all.
 
         Raises ApiError: 413 for an item beyond Kafka's limit; 503 when too much waits, or Kafka does not acknowledge
         in time. After a 503 the items may yet be in the log: sent again with the same ids they count once.
         """
-        count = sum(map(len, items.values()))
+        count = size = 0
+        for items, _ in parts.values():
+            count += len(items)
+            for one in items:
+                length = len(one)
+                if length > _MAX_ITEM_BYTES:
+                    raise ApiError(413, f"statement {packing.statement_id(one)} is too large: {length} bytes")
+                size += length
         if self._pending + count > self._max_pending:
             raise retry_after(503, "too many statements are waiting for the log: try again", _RETRY_SECONDS)
-        size = 0
-        for ours in items.values():
-            for item in ours:
-                length = len(item.statement) + _ITEM_OVERHEAD
-                if length > MAX_RECORD_BYTES - MAX_ENVELOPE_BYTES // 8:
-                    raise ApiError(413, f"statement {item.statement_id} is too large: {length} bytes")
-                size += length
         loop = asyncio.get_running_loop()
-        minute = next(iter(items.values()))[0].stored // 60_000_000
-        job = _Job(items, count, size, minute, loop.time() + self._timeout, loop.create_future())
-        single = len(items) == 1 and (size <= MAX_ENVELOPE_BYTES or count == 1) and count <= MAX_ENVELOPE_ITEMS
+        deadline = loop.time() + self._timeout
+        job = _Job(provider_id, parts, count, size, stored // 60_000_000, deadline, loop.create_future())
+        single = len(parts) == 1 and (size <= MAX_ENVELOPE_BYTES or count == 1) and count <= MAX_ENVELOPE_ITEMS
+        lane = self._leader_of(next(iter(parts))) if single else self._transactions
+        lane.waiting.append(job)
         self._pending += count
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._run(lane))
         try:
-            if single:
-                partition = next(iter(items))
-                lane = self._lanes.get(partition)
-                if lane is None:
-                    lane = self._lanes[partition] = _Lane()
-                self._enqueue(lane, job, partition)
-            else:
-                self._enqueue(self._transactions, job, None)
             return await job.done
         finally:
             self._pending -= count
-            self._metrics.pending.set(self._pending)
 
-    def _enqueue(self, lane: _Lane, job: _Job, partition: int | None) -> None:
-        lane.waiting.append(job)
-        if lane.task is None:
-            run = self._run_transactions(lane) if partition is None else self._run_partition(lane, partition)
-            lane.task = asyncio.create_task(run)
+    def _leader_of(self, partition: int) -> _Lane:
+        """The lane of the broker that leads a partition: brokers do not wait for each other."""
+        producer = self._plain.current
+        leader = producer and producer.client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
+        lane = self._leaders.get(leader)
+        if lane is None:
+            lane = self._leaders[leader] = _Lane(self._send)
+        return lane
 
-    async def _run_partition(self, lane: _Lane, partition: int) -> None:
+    async def _run(self, lane: _Lane) -> None:
         try:
             while lane.waiting:
-                jobs = _take(lane.waiting, MAX_ENVELOPE_ITEMS, MAX_ENVELOPE_BYTES)
-                items = (
-                    jobs[0].items[partition] if len(jobs) == 1 else [i for job in jobs for i in job.items[partition]]
-                )
+                jobs = _take(lane.waiting)
+                began = time.perf_counter()
                 try:
-                    offset = await self._send(items, partition, jobs[0].deadline)
+                    offsets = await lane.write(jobs)
                 except Exception as error:
                     self._give_up(jobs, lane, error)
-                else:
-                    for job in jobs:
-                        if not job.done.done():
-                            job.done.set_result({partition: offset})
+                    continue
+                self._metrics.publish_seconds.observe(time.perf_counter() - began)
+                for job in jobs:
+                    if not job.done.done():
+                        job.done.set_result({partition: offsets[partition] for partition in job.parts})
         finally:
             lane.task = None
 
-    async def _send(self, items: list[Item], partition: int, deadline: float) -> int:
-        began = time.perf_counter()
+    async def _send(self, jobs: list[_Job]) -> Acknowledged:
+        """Write requests of one record each; the last offset of each partition."""
         producer = await self._plain.get()
         try:
-            async with asyncio.timeout_at(deadline):
-                sent = await self._start_sending(producer, items, partition)
-                offset: int = (await sent).offset
+            async with asyncio.timeout_at(jobs[0].deadline):
+                return await self._acknowledged(producer, jobs)
         except BaseException:
             self._plain.failed(producer)
             raise
-        self._metrics.publish_seconds.observe(time.perf_counter() - began)
-        return offset
-
-    async def _run_transactions(self, lane: _Lane) -> None:
-        try:
-            while lane.waiting:
-                jobs = _take(lane.waiting, MAX_TRANSACTION_ITEMS, 8 * MAX_ENVELOPE_BYTES)
-                try:
-                    offsets = await self._commit(jobs)
-                except Exception as error:
-                    self._give_up(jobs, lane, error)
-                else:
-                    for job in jobs:
-                        if not job.done.done():
-                            job.done.set_result({partition: offsets[partition] for partition in job.items})
-        finally:
-            lane.task = None
 
     async def _commit(self, jobs: list[_Job]) -> Acknowledged:
         """Write several requests in one transaction; the last offset of each partition."""
-        began = time.perf_counter()
-        by_partition: dict[int, list[Item]] = {}
-        for job in jobs:
-            for partition, items in job.items.items():
-                by_partition.setdefault(partition, []).extend(items)
         producer = await self._transactional.get()
-        offsets: Acknowledged = {}
         try:
             async with asyncio.timeout_at(jobs[0].deadline):
                 await producer.begin_transaction()
-                sent = [
-                    (partition, await self._start_sending(producer, part, partition))
-                    for partition, items in by_partition.items()
-                    for part in _split(items)
-                ]
-                for partition, future in sent:
-                    offsets[partition] = (await future).offset
+                offsets = await self._acknowledged(producer, jobs)
                 await producer.commit_transaction()
         except BaseException:
             # The next producer of the same transactional id ends what this one left open.
             self._transactional.failed(producer)
             raise
-        self._metrics.publish_seconds.observe(time.perf_counter() - began)
         return offsets
 
-    async def _start_sending(
-        self, producer: AIOKafkaProducer, items: list[Item], partition: int
-    ) -> asyncio.Future[RecordMetadata]:
-        self._metrics.envelope_statements.observe(len(items))
-        value = self._codec.encode(Envelope(self._instance, self._clock(), items))
-        future: asyncio.Future[RecordMetadata] = await producer.send(
-            self._topic, value=value, partition=partition, headers=[("counts", _counts(items))]
-        )
-        return future
+    async def _acknowledged(self, producer: AIOKafkaProducer, jobs: list[_Job]) -> Acknowledged:
+        sent: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
+        for partition, items, counts in _seal(jobs):
+            self._metrics.envelope_statements.observe(len(items))
+            value = packing.envelope(self._framing, self._instance, self._clock(), items)
+            headers = [("counts", json.dumps(counts, separators=(",", ":")).encode())]
+            sent.append(
+                (partition, await producer.send(self._topic, value=value, partition=partition, headers=headers))
+            )
+        return {partition: (await future).offset for partition, future in sent}
 
     def _give_up(self, jobs: list[_Job], lane: _Lane, error: Exception) -> None:
         """Answer the requests of a failed publication, and those behind it, which would fail the same way."""
@@ -233,13 +219,13 @@ class Publisher:
         lane.waiting.clear()
 
 
-def _take(waiting: deque[_Job], most_items: int, most_bytes: int) -> list[_Job]:
-    """The next requests that fit together, at least one. All of one minute of storing: envelopes are counted by it."""
+def _take(waiting: deque[_Job]) -> list[_Job]:
+    """The next requests that go together, at least one. All of one minute of storing: envelopes are counted by it."""
     first = waiting.popleft()
     taken, count, size = [first], first.count, first.size
     while waiting and waiting[0].minute == first.minute:
         job = waiting[0]
-        if count + job.count > most_items or size + job.size > most_bytes:
+        if count + job.count > MAX_ROUND_ITEMS or size + job.size > 8 * MAX_ENVELOPE_BYTES:
             break
         waiting.popleft()
         taken.append(job)
@@ -248,23 +234,39 @@ def _take(waiting: deque[_Job], most_items: int, most_bytes: int) -> list[_Job]:
     return taken
 
 
-def _split(items: list[Item]) -> Iterable[list[Item]]:
-    """Items of one partition in envelopes of bounded size."""
-    part: list[Item] = []
-    size = 0
-    for item in items:
-        length = len(item.statement) + _ITEM_OVERHEAD
-        if part and (len(part) >= MAX_ENVELOPE_ITEMS or size + length > MAX_ENVELOPE_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += length
-    if part:
-        yield part
+def _seal(jobs: Iterable[_Job]) -> list[_Sealed]:
+    """Envelopes of bounded size, those of one partition in order. A part that fits one envelope stays in one: it may
+    be all of its request."""
+    sealed: list[_Sealed] = []
+    opened: dict[int, tuple[_Sealed, int]] = {}
+    for job in jobs:
+        for partition, part in job.parts.items():
+            for items, size, primary in _split(part):
+                envelope, filled = opened.get(partition, (None, 0))
+                if (
+                    envelope is None
+                    or len(envelope.items) + len(items) > MAX_ENVELOPE_ITEMS
+                    or filled + size > MAX_ENVELOPE_BYTES
+                ):
+                    envelope, filled = _Sealed(partition, [], {}), 0
+                    sealed.append(envelope)
+                envelope.items.extend(items)
+                if primary:
+                    envelope.counts[job.provider_id] = envelope.counts.get(job.provider_id, 0) + primary
+                opened[partition] = (envelope, filled + size)
+    return sealed
 
 
-def _counts(items: list[Item]) -> bytes:
-    """Statements by provider, as JSON: what an envelope that cannot be decoded still tells."""
-    if len(items) == 1:
-        return b'{"%s":%d}' % (items[0].provider_id.encode(), items[0].primary)
-    return json.dumps(Counter(i.provider_id for i in items if i.primary), separators=(",", ":")).encode()
+def _split(part: Part) -> Iterator[tuple[list[bytes], int, int]]:
+    """Items in pieces that fit an envelope: the items, their size, how many are primary."""
+    begin = size = 0
+    for index, item in enumerate(part.items):
+        if index > begin and (index - begin >= MAX_ENVELOPE_ITEMS or size + len(item) > MAX_ENVELOPE_BYTES):
+            yield part.items[begin:index], size, _primary(part, begin, index)
+            begin, size = index, 0
+        size += len(item)
+    yield part.items[begin:] if begin else part.items, size, _primary(part, begin, len(part.items))
+
+
+def _primary(part: Part, begin: int, end: int) -> int:
+    return end - begin - sum(begin <= one < end for one in part.credits)

@@ -15,6 +15,7 @@ from ingest.progress import Progress
 from ingest.resources.base import Door, Handler, Resource
 from ingest.resources.statement_reads import StatementReads
 from ingest.xapi import terms
+from ingest.xapi.accepted import Accepted, Valid, read
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
 from ingest.xapi.validation import batch
@@ -26,6 +27,7 @@ BATCH_LIMIT = Rule("limit.batch", "1.0.3 Communication 3.2", "Send fewer stateme
 
 _FAULTS_TOLD: Final = 100
 _PUT: Final = frozenset({"statementId"})
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Statements(Resource):
@@ -57,45 +59,67 @@ class Statements(Resource):
         if not terms.is_uuid(wanted):
             raise broken(400, PARAMETER, "PUT needs the parameter statementId, a UUID", statements=1)
         assert wanted is not None
-        value, faults = await self._value(exchange)
-        if isinstance(value, list):
-            faults.add(SINGLE, "$", "an array where one statement is expected")
-        elif isinstance(value, dict):
-            sent = value.setdefault("id", wanted)
-            if isinstance(sent, str) and sent.lower() != wanted.lower():
-                faults.add(SAME_ID, "$.id", "is not the id of the parameter statementId", sent)
-        await self._accept(value, faults, by, version)
+        body = await exchange.json_body(self._settings.max_body_bytes)
+        own_id = wanted.lower()
+        statements = read(body, version_2=version == TWO)
+        if statements is None or not statements.single or statements.ids()[0] not in (own_id, None):
+            value, faults = self._value(body)
+            if isinstance(value, list):
+                faults.add(SINGLE, "$", "an array where one statement is expected")
+            elif isinstance(value, dict):
+                sent = value.setdefault("id", wanted)
+                if isinstance(sent, str) and sent.lower() != own_id:
+                    faults.add(SAME_ID, "$.id", "is not the id of the parameter statementId", sent)
+            statements = self._checked(value, faults, by, version)
+        else:
+            self._limit(statements.count, by)
+        await self._accept(statements, by, version, own_id)
         return 204, b"", []
 
     async def _post(self, exchange: Exchange, by: Credential, version: str) -> Answer:
-        exchange.parameters(frozenset())
-        value, faults = await self._value(exchange)
-        ids = await self._accept(value, faults, by, version)
+        exchange.parameters(_NONE)
+        body = await exchange.json_body(self._settings.max_body_bytes)
+        statements = read(body, version_2=version == TWO)
+        if statements is None:
+            statements = self._checked(*self._value(body), by, version)
+        else:
+            self._bound(statements.count)
+            self._limit(statements.count, by)
+        ids = await self._accept(statements, by, version)
         return 200, b'["' + '","'.join(ids).encode() + b'"]' if ids else b"[]", [JSON]
 
-    async def _value(self, exchange: Exchange) -> tuple[Any, Faults]:
-        body = await exchange.json_body(self._settings.max_body_bytes)
+    def _value(self, body: bytes) -> tuple[Any, Faults]:
         faults = Faults()
         value = parse(body, faults)
         if faults:
             raise _refusal(faults, len(value) if isinstance(value, list) else 1)
-        if isinstance(value, list) and len(value) > self._settings.max_batch:
-            most = self._settings.max_batch
-            raise broken(
-                413, BATCH_LIMIT, f"{len(value)} statements where {most} are taken at once", statements=len(value)
-            )
+        if isinstance(value, list):
+            self._bound(len(value))
         return value, faults
 
-    async def _accept(self, value: Any, faults: Faults, by: Credential, version: str) -> list[str]:
-        count = len(value) if isinstance(value, list) else 1
-        wait = self._rate.take(by.provider_id, count, time.monotonic())
+    def _bound(self, statements: int) -> None:
+        most = self._settings.max_batch
+        if statements > most:
+            raise broken(
+                413, BATCH_LIMIT, f"{statements} statements where {most} are taken at once", statements=statements
+            )
+
+    def _limit(self, statements: int, by: Credential) -> None:
+        wait = self._rate.take(by.provider_id, statements, time.monotonic())
         if wait:
-            raise retry_after(429, "more statements than this provider's rate allows", wait, statements=count)
+            raise retry_after(429, "more statements than this provider's rate allows", wait, statements=statements)
+
+    def _checked(self, value: Any, faults: Faults, by: Credential, version: str) -> Valid:
+        count = len(value) if isinstance(value, list) else 1
+        self._limit(count, by)
         statements = batch(value, faults, version_2=version == TWO)
         if faults:
             raise _refusal(faults, count)
-        ids = await self._acceptance.accept(statements, by, version)
-        self._door.metrics.accepted.labels(by.provider_id).inc(count)
+        return Accepted(statements, single=isinstance(value, dict))
+
+    async def _accept(self, statements: Valid, by: Credential, version: str, own_id: str = "") -> list[str]:
+        ids = await self._acceptance.accept(statements, by, version, own_id)
+        self._door.metrics.accepted.labels(by.provider_id).inc(len(ids))
         return ids
 
 

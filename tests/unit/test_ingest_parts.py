@@ -58,17 +58,15 @@ def test_skills_are_the_providers_alignment_then_everybodys_then_those_the_state
         {}, {"p": {"https://a": ["own"]}, "": {"https://a": ["all"], "https://b": ["all"]}}, frozenset({"urn:skill:1"})
     )
 
-    def skills(activity: object, provider: str = "p", **context: object) -> list[str]:
-        return catalogue.skills_of(provider, {"object": activity, "context": context})
+    def skills(activity: str, provider: str = "p", *named: str) -> list[str]:
+        return catalogue.skills_of(provider, activity, named)
 
-    assert skills({"id": "https://a"}) == ["own"]
-    assert skills({"id": "https://a"}, "q") == ["all"]
-    assert skills({"id": "https://b"}) == ["all"]
-    named = {"grouping": [{"id": "urn:skill:1"}, {"id": "urn:skill:2"}], "category": {"id": "urn:skill:1"}}
-    assert skills({"id": "https://c"}, contextActivities=named) == ["urn:skill:1"]
-    assert skills({"id": "https://c"}) == []
-    assert skills({"objectType": "StatementRef", "id": "x"}, contextActivities=named) == []
-    assert skills("key.1", contextActivities=named) == []
+    assert skills("https://a") == ["own"]
+    assert skills("https://a", "q") == ["all"]
+    assert skills("https://b") == ["all"]
+    assert skills("https://c", "p", "urn:skill:1", "urn:skill:2", "urn:skill:1") == ["urn:skill:1"]
+    assert skills("https://c") == []
+    assert skills("", "p", "urn:skill:1") == []
 
 
 def test_a_rate_gives_a_burst_and_then_a_wait() -> None:

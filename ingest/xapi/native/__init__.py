@@ -1,0 +1,1 @@
+"""The compiled way of statements; see reading.py one folder up."""
