@@ -52,13 +52,18 @@ class DeadLetters:
                 await self._producer.send_and_wait(topics.DEAD_LETTERS.name, self._codec.encode(letter), key=key)
             except MessageSizeTooLargeError:
                 # The whole of it stands in its own topic, at the position that the letter names.
-                cut = f"{letter.message} (the first {CUT_BYTES} of {len(letter.payload)} bytes)"
+                cut = f"{letter.message} (the first {CUT_BYTES} of {len(letter.payload)} bytes)"  # see is_cut
                 letter = msgspec.structs.replace(letter, message=cut, payload=letter.payload[:CUT_BYTES])
             except KafkaError as error:
                 log.warning("the dead letter is not kept yet; waiting", error=str(error))
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 return
+
+
+def is_cut(letter: DeadLetter) -> bool:
+    """Whether the payload is the beginning only: the whole of it stands at the position that the letter names."""
+    return len(letter.payload) == CUT_BYTES and letter.message.endswith(" bytes)")
 
 
 def of_refused(refused: Refused, topic: str, generation: int, at: int) -> DeadLetter:

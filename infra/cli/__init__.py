@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, calibrate, replay, services, stack
+from infra.cli import admin, calibrate, dead_letters, replay, services, stack
 
 app = typer.Typer(
     name="roundtrip",
@@ -19,6 +19,7 @@ stack.register(app)
 services.register(app)
 calibrate.register(app)
 app.add_typer(replay.app, name="replay")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(admin.app, name="admin")
 
 

@@ -123,7 +123,16 @@ class StreamsSettings(_Section):
         35, description="how long before its copy the first statement of an id may have been accepted"
     )
     liveness_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
-        30.0, description="no progress for so long while there is lag: the worker is not live"
+        15.0, description="no progress for so long while there is lag: the worker is not live"
+    )
+    dead_letter_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.2, description="more than this share of statements that cannot be processed stops a partition; 1: never"
+    )
+    dead_letter_window: Annotated[int, Field(ge=1)] = Field(
+        1_000, description="the share is that of so many statements of the partition, the last ones"
+    )
+    dead_letter_least: Annotated[int, Field(ge=1)] = Field(
+        100, description="fewer than so many of them never stop a partition"
     )
 
 
