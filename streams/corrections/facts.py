@@ -31,7 +31,7 @@ _ROWS = Template(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, toUnixTimestamp64Micro(stored), provider_id,"
     " digest, generation, partition, offset, idx, $wanted FROM"
     " (SELECT student_id, timestamp, statement_id, stored, provider_id, digest, generation, partition, offset, idx,"
-    " $more, removed FROM $table WHERE $condition"
+    " $wanted, removed FROM $table WHERE $condition"
     " ORDER BY precedence DESC LIMIT 1 BY student_id, timestamp, statement_id) WHERE NOT removed"
 )
 _REMOVED = Template(
@@ -144,8 +144,7 @@ class Facts:
         ]
 
     def _of(self, table: str, condition: str, wanted: str = "verb") -> Iterator[tuple[Any, ...]]:
-        more = wanted if table == "statements" else "'' AS verb"
-        return self._rows(_ROWS.substitute(table=table, condition=condition, wanted=wanted, more=more))
+        return self._rows(_ROWS.substitute(table=table, condition=condition, wanted=wanted))
 
     def bodies(self, keys: Collection[Key]) -> dict[Key, Body]:
         """Skills and JSON of statements."""

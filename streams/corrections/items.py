@@ -35,7 +35,7 @@ class Standing(NamedTuple):
     offset: int
     idx: int
     credited: bool
-    verb: str = ""
+    verb: str
 
     @property
     def place(self) -> tuple[int, int, int, int]:

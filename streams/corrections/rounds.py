@@ -6,7 +6,7 @@ At least once: what is found again after a crash is in the log twice, and its se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from sqlalchemy import Engine
@@ -115,10 +115,9 @@ class LinksTurn:
 
 
 class Rounds:
-    """Runs the finders while this worker owns the first partition; ``clock`` tells now in µs, ``seconds`` runs on.
+    """Runs the finders; ``clock`` tells now in µs, ``seconds`` runs steadily.
 
-    ``read`` waits while the store is away; ``publish`` returns when all items are in the log; ``owned`` tells the
-    partitions of this worker.
+    ``read`` waits while the store is away; ``publish`` returns when all items are in the log.
     """
 
     def __init__(
@@ -128,7 +127,6 @@ class Rounds:
         settings: Settings,
         publish: Callable[[Sequence[Item]], Awaitable[None]],
         metrics: StreamsMetrics,
-        owned: Callable[[], Collection[int]],
         clock: Callable[[], int],
         seconds: Callable[[], float],
     ) -> None:
@@ -138,17 +136,19 @@ class Rounds:
         self._lately = Lately(seconds)
         self._outbox = Outbox(publish, self._lately)
         self._metrics = metrics
-        self._owned = owned
         self._clock = clock
         self._seconds = seconds
         self._turns: list[tuple[Turn, float]] = []
         self._due: dict[str, float] = {}
 
-    async def run(self) -> None:
-        """Go round until cancelled. A turn that fails is told, and tried again at the next one."""
+    async def run(self, mine: Callable[[], bool]) -> None:
+        """Go round until cancelled, whenever ``mine`` says that it is this worker's to do.
+
+        A turn that fails is told, and tried again at the next one.
+        """
         while True:
             await asyncio.sleep(self._settings.streams.corrections_seconds)
-            if 0 not in self._owned():
+            if not mine():
                 # Whoever owns it goes on from the marks; what was in memory here is old when it comes back.
                 self._turns = []
                 continue
