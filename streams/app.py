@@ -27,11 +27,14 @@ from infra.runtime.registry import open_registry
 from infra.runtime.settings import KafkaSettings, Settings
 from schemas import topics
 from schemas.avro_registry import schema_registry
-from schemas.codec import dead_letter_codec
+from schemas.codec import dead_letter_codec, envelope_codec
+from schemas.events import Item
 from streams.agents.app import add_agents, consumed, create_app
 from streams.agents.intake import Intake, Offsets, Partitions, to_record
 from streams.calibrations import active_calibration
 from streams.clocked import Clocked
+from streams.corrections.publisher import publish
+from streams.corrections.rounds import Rounds
 from streams.counts import ProviderMinutes, Rejections
 from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
 from streams.envelopes import envelope_decoder
@@ -201,10 +204,17 @@ class Worker:
         await self.app.start()
         self._started.append(self.app.stop)
         watch = Watch(self._sink(), settings.kafka, metrics, now_us)
+
+        async def correct(items: Sequence[Item]) -> None:
+            await publish(producer, codec, topic, settings.kafka.partitions, origin.worker, items, now_us())
+
+        codec, seconds = envelope_codec(schemas), time.monotonic
+        rounds = Rounds(self._sink().read, engine, settings, correct, metrics, now_us, seconds)
         self._tasks += [
             asyncio.create_task(self._look()),
             asyncio.create_task(clocked.run()),
             asyncio.create_task(watch.run(lambda: 0 in self.partitions.assigned)),
+            asyncio.create_task(rounds.run(lambda: 0 in self.partitions.assigned)),
         ]
 
     async def run(self, told: asyncio.Event) -> int:
