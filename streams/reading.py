@@ -59,7 +59,8 @@ class Reading:
                 told = Counter(i.provider_id for i in items if i.primary)
             self._enter(batch, record, items[0].stored, told)
             if partition not in firsts:
-                firsts[partition] = First(offset, max(item.stored for item in items))
+                # What a correction credits anew was stored long before its envelope was sealed.
+                firsts[partition] = First(offset, max(envelope.published, *(item.stored for item in items)))
             for idx, item in enumerate(items):
                 primary = item.flags < CREDIT
                 part.statements += primary
