@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from infra.dev.errors import LocalStackError
-from infra.dev.front.app import build_app
+from infra.dev.front.app import MAX_BODY_BYTES, Front
 from infra.dev.front.engine import MEBIBYTE, Engine, Limits
+from infra.dev.front.server import Server
 from infra.runtime.logging import configure, get_logger
 from infra.runtime.settings import Settings
+
+DRAIN_SECONDS = 5.0
 
 
 def main() -> int:
@@ -44,15 +46,17 @@ def main() -> int:
         path=str(arguments.path),
         address=f"http://{arguments.host}:{arguments.port}",
     )
-    uvicorn.run(
-        build_app(engine, credential),
-        host=arguments.host,
-        port=arguments.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    try:
+        server = Server((arguments.host, arguments.port), Front(engine, credential).answer, MAX_BODY_BYTES)
+    except OSError as error:
+        sys.stderr.write(f"{arguments.host}:{arguments.port} cannot be listened on: {error}\n")
+        engine.close()
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    with server:
+        server.serve_forever()
+    server.drain(DRAIN_SECONDS)
     engine.close()
     return 0
 

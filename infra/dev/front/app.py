@@ -1,25 +1,19 @@
-"""The HTTP side: one route that takes statements, one that says the server is there."""
+"""The HTTP side: one path that takes statements, one that says the server is there."""
 
 from __future__ import annotations
 
 import base64
 import secrets
 import tempfile
+import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
-
-from anyio import CancelScope, CapacityLimiter, to_thread
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Generator
 
 from infra.dev.front import compression
 from infra.dev.front.engine import JOINABLE, Engine, Rows, Summary
 from infra.dev.front.errors import QueryError, refuse
 from infra.dev.front.request import QueryRequest, build, parse_multipart
+from infra.dev.front.server import BrokenResultError, Request, Response
 from infra.runtime.logging import get_logger
 
 log = get_logger(__name__)
@@ -27,108 +21,102 @@ log = get_logger(__name__)
 MAX_BODY_BYTES = 512 * 1024 * 1024
 KEPT_IN_MEMORY = 16 * 1024 * 1024
 TOLD_AT_ONCE = 256 * 1024
+READ_BYTES = 1024 * 1024
 QUERIES_AT_ONCE = 64
-
-T = TypeVar("T")
-
-
-class BrokenResultError(Exception):
-    """A result that cannot be completed: the connection is closed in the middle of it, as ClickHouse does."""
 
 
 class Front:
-    """The routes over one engine; ``credential`` is the user and password to ask for, None to let anyone in."""
+    """Answers over one engine; ``credential`` is the user and password to ask for, None to let anyone in."""
 
     def __init__(self, engine: Engine, credential: tuple[str, str] | None = None) -> None:
         self._engine = engine
         self._credential = credential
-        self._threads = CapacityLimiter(QUERIES_AT_ONCE)
+        self._places = threading.BoundedSemaphore(QUERIES_AT_ONCE)
 
-    async def ping(self, request: Request) -> Response:
-        """GET /ping."""
-        return PlainTextResponse("Ok.\n")
+    def answer(self, request: Request) -> Response:
+        """GET /ping; GET or POST /. Called in the thread of the connection."""
+        if request.path == "/ping" and request.method in ("GET", "HEAD"):
+            return Response(body=b"Ok.\n")
+        if request.path != "/":
+            return Response(404, body=b"There is / and /ping.\n")
+        if request.method not in ("GET", "HEAD", "POST"):
+            return Response(405, {"Allow": "GET, HEAD, POST"})
+        with self._places:
+            return self._query(request)
 
-    async def query(self, request: Request) -> Response:
-        """GET or POST /: the statement is in the parameter ``query``, the body, or both joined."""
-        query_id = request.query_params.get("query_id") or str(uuid.uuid4())
-        headers = {"X-ClickHouse-Query-Id": query_id, "X-ClickHouse-Timezone": self._engine.timezone}
+    def _query(self, request: Request) -> Response:
+        """The statement is in the parameter ``query``, the body, or both joined."""
+        query_id = next((value for name, value in request.query if name == "query_id"), "") or str(uuid.uuid4())
+        headers = {
+            "Content-Type": "text/plain; charset=utf-8",
+            "X-ClickHouse-Query-Id": query_id,
+            "X-ClickHouse-Timezone": self._engine.timezone,
+        }
         try:
             self._authenticate(request)
-            asked = await self._read_request(request)
+            asked = self._understand(request)
             if not asked.statement.sql.strip():
-                return PlainTextResponse("Ok.\n", headers=headers)
+                return Response(headers=headers, body=b"Ok.\n")
             wanted = asked.settings.get("enable_http_compression") == "1"
             encoding = compression.choose_encoding(request.headers.get("accept-encoding", ""), wanted)
-            return await self._answer(asked, headers, encoding)
+            return self._answer(asked, headers, encoding)
         except QueryError as error:
-            return PlainTextResponse(
-                error.message(self._engine.version) + "\n",
-                status_code=error.status,
-                headers={**headers, "X-ClickHouse-Exception-Code": str(error.code)},
-            )
+            text = error.message(self._engine.version) + "\n"
+            return Response(
+                error.status, {**headers, "X-ClickHouse-Exception-Code": str(error.code)}, text.encode()
+            )  # fmt: skip
 
-    async def _answer(self, asked: QueryRequest, headers: dict[str, str], encoding: str) -> Response:
+    def _answer(self, asked: QueryRequest, headers: dict[str, str], encoding: str) -> Response:
         if asked.statement.kind == "insert":
-            summary = await self._in_thread(lambda: self._engine.insert(asked))
+            summary = self._engine.insert(asked)
             return Response(headers={**headers, "X-ClickHouse-Summary": summary.header()})
         if asked.statement.kind == "read" and asked.format in JOINABLE:
-            rows = await self._in_thread(lambda: self._engine.read(asked))
+            rows = self._engine.read(asked)
             try:
-                return await self._stream(rows, asked, headers, encoding)
+                return self._stream(rows, asked, headers, encoding)
             except BaseException:
-                await self._in_thread(rows.close)
+                rows.close()
                 raise
-        data, summary = await self._in_thread(lambda: self._engine.run(asked))
+        data, summary = self._engine.run(asked)
         if data or asked.statement.kind == "read":
             headers = {**headers, "X-ClickHouse-Format": asked.format}
         headers = _describe(headers, summary, encoding if data else "")
-        return Response(compression.whole([data], encoding) if data else b"", headers=headers)
+        return Response(headers=headers, body=compression.whole([data], encoding) if data else b"")
 
-    async def _stream(self, rows: Rows, asked: QueryRequest, headers: dict[str, str], encoding: str) -> Response:
-        """The first parts are read before the answer begins, so that most errors still find their status."""
+    def _stream(self, rows: Rows, asked: QueryRequest, headers: dict[str, str], encoding: str) -> Response:
+        """The first parts are read before the answer begins, so that most errors still find their status.
+
+        To the end when the client waits for it, else so much as one answer holds.
+        """
         headers = {**headers, "X-ClickHouse-Format": asked.format}
         kept = tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY)  # noqa: SIM115
         packer = compression.compressor(encoding)
-
-        def read_ahead() -> bool:
-            """Whether all was read: to the end when the client waits for it, else so much as one answer holds."""
-            while (part := rows.next()) is not None:
-                kept.write(packer.add(part))
-                if not asked.wait_for_end and kept.tell() > TOLD_AT_ONCE:
-                    return False
+        complete = True
+        while (part := rows.next()) is not None:
+            kept.write(packer.add(part))
+            if not asked.wait_for_end and kept.tell() > TOLD_AT_ONCE:
+                complete = False
+                break
+        if complete:
             kept.write(packer.finish())
-            return True
-
-        complete = await self._in_thread(read_ahead)
+            rows.close()
         size = kept.tell()
         kept.seek(0)
-        if complete:
-            await self._in_thread(rows.close)
-            headers = _describe(headers, rows.summary, encoding)
-            if size <= KEPT_IN_MEMORY:
-                return Response(kept.read(), headers=headers)
-            return StreamingResponse(self._send_file(kept), headers=headers)
-        tag = secrets.token_hex(8)
-        headers = {**_describe(headers, rows.summary, encoding), "X-ClickHouse-Exception-Tag": tag}
-        return StreamingResponse(self._send_rows(kept.read(), rows, packer, tag), headers=headers)
+        headers = _describe(headers, rows.summary, encoding)
+        if not complete:
+            tag = secrets.token_hex(8)
+            headers["X-ClickHouse-Exception-Tag"] = tag
+            return Response(headers=headers, parts=self._send_rows(kept.read(), rows, packer, tag))
+        if size <= KEPT_IN_MEMORY:
+            return Response(headers=headers, body=kept.read())
+        return Response(headers=headers, parts=_send_file(kept))
 
-    async def _send_file(self, kept: tempfile.SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
-        with kept:
-            while part := await self._in_thread(lambda: kept.read(1 << 20)):
-                yield part
-
-    async def _send_rows(
-        self, first: bytes, rows: Rows, packer: compression.Compressor, tag: str
-    ) -> AsyncIterator[bytes]:
-        def next_part() -> bytes | None:
-            part = rows.next()
-            return None if part is None else packer.add(part)
-
+    def _send_rows(self, first: bytes, rows: Rows, packer: compression.Compressor, tag: str) -> Generator[bytes]:
         try:
             yield first
             try:
-                while (part := await self._in_thread(next_part)) is not None:
-                    yield part
+                while (part := rows.next()) is not None:
+                    yield packer.add(part)
                 yield packer.finish()
             except QueryError as error:
                 text = error.message(self._engine.version)
@@ -136,68 +124,41 @@ class Front:
                 yield packer.add(_exception_block(text, tag)) + packer.finish()
                 raise BrokenResultError from error
         finally:
-            with CancelScope(shield=True):  # the client went away: what it asked for still has to be ended
-                await self._in_thread(rows.close)
+            rows.close()  # also when the client went away: what it asked for still has to be ended
 
-    async def _read_request(self, request: Request) -> QueryRequest:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise refuse(62, "QUERY_IS_TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    def _understand(self, request: Request) -> QueryRequest:
+        if request.oversized:
+            raise refuse(62, "QUERY_IS_TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes")
         known = self._engine.settings
         form = request.headers.get("content-type", "")
-        encoding = request.headers.get("content-encoding", "")
-
-        def understand() -> QueryRequest:
-            clear = compression.decompress(bytes(body), encoding)
-            parameters = request.query_params.multi_items()
-            try:
-                if form.startswith("multipart/form-data"):
-                    return build(parameters, request.headers, b"", parse_multipart(clear, form), known)
-                return build(parameters, request.headers, clear, (), known)
-            except UnicodeDecodeError as error:
-                raise refuse(62, "SYNTAX_ERROR", f"the statement is not UTF-8: {error}") from error
-
-        # A small body is understood faster than a thread is found for it.
-        return understand() if len(body) < 65_536 else await self._in_thread(understand)
+        clear = compression.decompress(request.body, request.headers.get("content-encoding", ""))
+        try:
+            if form.startswith("multipart/form-data"):
+                return build(request.query, request.headers, b"", parse_multipart(clear, form), known)
+            return build(request.query, request.headers, clear, (), known)
+        except UnicodeDecodeError as error:
+            raise refuse(62, "SYNTAX_ERROR", f"the statement is not UTF-8: {error}") from error
 
     def _authenticate(self, request: Request) -> None:
         if self._credential is None:
             return
+        parameters = dict(request.query)
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         user, password = request.headers.get("x-clickhouse-user", ""), request.headers.get("x-clickhouse-key", "")
         if scheme.lower() == "basic":
             user, _, password = base64.b64decode(value).decode("utf-8", "replace").partition(":")
-        user = request.query_params.get("user", user or "default")
-        password = request.query_params.get("password", password)
+        user = parameters.get("user", user or "default")
+        password = parameters.get("password", password)
         given = f"{user}:{password}".encode()
         if not secrets.compare_digest(given, ":".join(self._credential).encode()):
             text = f"{user}: Authentication failed: password is incorrect, or there is no user with such name."
             raise refuse(516, "AUTHENTICATION_FAILED", text)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await to_thread.run_sync(work, limiter=self._threads)
 
-
-def build_app(engine: Engine, credential: tuple[str, str] | None = None) -> ASGIApp:
-    """The ASGI application."""
-    front = Front(engine, credential)
-    app = Starlette(
-        routes=[
-            Route("/ping", front.ping, methods=["GET"]),
-            Route("/", front.query, methods=["GET", "POST"]),
-        ]
-    )
-
-    async def closing_broken_results(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await app(scope, receive, send)
-        except BrokenResultError:
-            # To return without the last part makes the server close the connection: nobody takes a part for the whole.
-            return
-
-    return closing_broken_results
+def _send_file(kept: tempfile.SpooledTemporaryFile[bytes]) -> Generator[bytes]:
+    with kept:
+        while part := kept.read(READ_BYTES):
+            yield part
 
 
 def _describe(headers: dict[str, str], summary: Summary, encoding: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from infra.dev.front.errors import refuse
 from infra.dev.front.statement import Statement, parse
@@ -88,9 +88,8 @@ def build(
     for name in settings:
         if name not in known_settings:
             raise refuse(115, "UNKNOWN_SETTING", f"Unknown setting '{name}'")
-    sql = values.get("query", "").encode()
     return QueryRequest(
-        statement=parse(b"\n".join(text for text in (sql, body) if text)),
+        statement=_statement(values.get("query", "").encode(), body),
         database=values.get("database") or headers.get("x-clickhouse-database", ""),
         query_id=values.get("query_id", ""),
         default_format=values.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
@@ -99,6 +98,15 @@ def build(
         settings=settings,
         external=external,
     )
+
+
+def _statement(sql: bytes, body: bytes) -> Statement:
+    """The statement of query and body; the body of an insert is taken as it is, not copied."""
+    if sql and body:
+        statement = parse(sql)
+        if statement.kind == "insert" and not statement.data:
+            return replace(statement, data=body)
+    return parse(b"\n".join(text for text in (sql, body) if text))
 
 
 def parse_multipart(body: bytes, content_type: str) -> list[Part]:
