@@ -145,7 +145,7 @@ CREATE TABLE IF NOT EXISTS rebuilds
     statements  UInt64 COMMENT 'their statements',
     differences UInt32 COMMENT 'values in which live rows and rebuilt rows differ',
     examples    Array(String) COMMENT 'the first of them, in words',
-    again       Array(UUID) COMMENT 'students whom a worker is to fold again',
+    again       Array(String) COMMENT 'students whom a worker is to fold again',
     outdated    UInt32 COMMENT 'students whose live rows stand under another calibration',
     left        Array(String) COMMENT 'students left as they are, and why',
     written     Array(Int64) COMMENT 'by partition, when it began: all rows up to this offset were written',
