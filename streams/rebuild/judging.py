@@ -1,0 +1,260 @@
+"""What the rows of one student have to say, beside what they say: pure, the same fold and counts as the worker's.
+
+A live row tells up to which offset it was folded, and the sinks tell up to which offset all rows are written. The
+rebuilt row is folded up to the later of the two, so that both speak of the same part of the log, however busy it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from streams.learner.calibration import Calibration
+from streams.learner.fold import Attempt, LearnerState, fold
+from streams.rebuild.differences import Difference, Values, compare, words
+from streams.rows import tables
+from streams.rows.arrival import Arrival, attempt_row
+from streams.rows.days import LocalDays
+from streams.rows.engagement import DayCount
+from streams.rows.tables import Columns, Row
+
+ATTEMPTS: Final = tables.ATTEMPT_REVISIONS
+DAYS: Final = tables.STUDENT_DAY_REMOVALS
+SKILLS: Final = tables.SKILL_STATE_REMOVALS
+STATES: Final = tables.STUDENT_STATE_REMOVALS
+REBUILT: Final = (ATTEMPTS, DAYS, SKILLS, STATES)
+"""What is computed again, in the order of writing."""
+
+StatementKey = tuple[int, str]
+"""Timestamp (µs) and id of a statement."""
+
+
+class Source(NamedTuple):
+    """A statement of the student's, as stored; ``revision`` is the offset of what put it back, -1: as it came."""
+
+    arrival: Arrival
+    generation: int
+    revision: int
+
+
+class TakenOut(NamedTuple):
+    """Newest row of the table removals about a statement."""
+
+    restored: bool
+    generation: int
+    offset: int
+
+
+@dataclass
+class Record:
+    """All that is stored of a student; ``unreadable`` says why it cannot be folded, where it cannot."""
+
+    sources: dict[StatementKey, Source] = field(default_factory=dict)
+    taken: dict[StatementKey, TakenOut] = field(default_factory=dict)
+    unreadable: str = ""
+
+
+@dataclass
+class Live:
+    """The rows of a student as readers see them, by column."""
+
+    attempts: dict[StatementKey, Values] = field(default_factory=dict)
+    days: dict[int, Values] = field(default_factory=dict)
+    skills: dict[str, Values] = field(default_factory=dict)
+    state: Values | None = None
+
+
+class Bounds(NamedTuple):
+    """Where the student stands in the log.
+
+    Attributes:
+        generation: of the statements topic; rows of an earlier one count as folded before its first offset.
+        partition: of the student.
+        written: all rows up to this offset are written, as the sinks said before anything was read.
+        renew: give rows of earlier generations this one's place, which needs tables of their own: the older row,
+            with its higher watermark, would win.
+    """
+
+    generation: int
+    partition: int
+    written: int
+    renew: bool = False
+
+
+@dataclass
+class Verdict:
+    """What came of one student.
+
+    Attributes:
+        rows: all rows as they have to be, by table.
+        changed: those of them that are not so; what must not be there is marked as removed.
+        differences: value by value.
+        outdated: the live states were folded under another calibration, and are not compared.
+        unsettled: something of the student was being written while it was read; look again.
+        stuck: a change that would lose against a row of an earlier generation.
+    """
+
+    rows: dict[Columns, list[Row]] = field(default_factory=lambda: {columns: [] for columns in REBUILT})
+    changed: dict[Columns, list[Row]] = field(default_factory=lambda: {columns: [] for columns in REBUILT})
+    differences: list[Difference] = field(default_factory=list)
+    outdated: bool = False
+    unsettled: bool = False
+    stuck: bool = False
+
+
+def judge(
+    student_id: str, record: Record, live: Live, bounds: Bounds, calibration: Calibration, days: LocalDays
+) -> Verdict:
+    """The rows of a student, and where they differ from those that are live."""
+    return _Judgement(student_id, record, live, bounds, calibration).pronounce(days)
+
+
+class _Judgement:
+    def __init__(self, student_id: str, record: Record, live: Live, bounds: Bounds, calibration: Calibration) -> None:
+        self._student = student_id
+        self._live = live
+        self._bounds = bounds
+        self._calibration = calibration
+        self._taken = record.taken
+        self._sources = record.sources
+        self._cutoff = max(bounds.written, self._standing(live.state))
+        self._present = {
+            key: source
+            for key, source in record.sources.items()
+            if (taken := record.taken.get(key)) is None or taken.restored
+        }
+        self._verdict = Verdict()
+
+    def pronounce(self, days: LocalDays) -> Verdict:
+        verdict = self._verdict
+        # What came last about a statement hides what was before it: at this cutoff nobody can tell.
+        verdict.unsettled = any(self._own(t.generation, t.offset) > self._cutoff for t in self._taken.values())
+        self._judge_attempts()
+        self._judge_days(days)
+        self._judge_states()
+        return verdict
+
+    def _own(self, generation: object, offset: object) -> int:
+        """An offset of the current generation, -1 for one of an earlier generation."""
+        return int(str(offset)) if generation == self._bounds.generation else -1
+
+    def _standing(self, row: Values | None) -> int:
+        return -1 if row is None else self._own(row["generation"], row["watermark"])
+
+    def _position(self, source: Source) -> int:
+        return max(self._own(source.generation, source.arrival.offset), self._own(source.generation, source.revision))
+
+    # Tables
+
+    def _judge_attempts(self) -> None:
+        names = tables.ATTEMPTS.names
+        for key in sorted(self._live.attempts.keys() | self._present.keys()):
+            source, live = self._present.get(key), self._live.attempts.get(key)
+            taken = self._taken.get(key)
+            told = f"statement {key[1]}"
+            if source is not None and source.arrival.outcome is not None:
+                if live is None and self._position(source) > self._cutoff:
+                    continue  # on its way
+                plain = attempt_row(source.arrival, source.generation)
+                revision = live["revision"] if live else taken.offset if taken else -1
+                standing = None if live is None else {name: live[name] for name in names}
+                self._add(ATTEMPTS, told, (*plain, revision, 0), standing, dict(zip(names, plain, strict=True)))
+            elif live is not None:
+                revision = max(int(str(live["revision"])), taken.offset if taken else -1)
+                self._add(ATTEMPTS, told, (*(live[name] for name in names), revision, 1), live, None)
+
+    def _judge_days(self, days: LocalDays) -> None:
+        by_day: dict[int, list[Source]] = defaultdict(list)
+        for source in self._present.values():
+            by_day[days.day_of(source.arrival.item.timestamp)].append(source)
+        for day in sorted(by_day.keys() | self._live.days.keys()):
+            live = self._live.days.get(day)
+            cutoff = max(self._cutoff, self._standing(live))
+            count, needed = DayCount(), -1
+            count.base = -2  # everything is to be counted, whatever its offset
+            for source in by_day.get(day, ()):
+                if (position := self._position(source)) <= cutoff:
+                    count.add(source.arrival)
+                    needed = max(needed, position)
+            if count.statements:
+                generation, partition, count.watermark = self._stamp(live, needed)
+                row = (*count.row(self._student, day, generation, partition), 0)
+                self._put(DAYS, words("day", day), row, live, needed)
+            elif live is not None:
+                self._take_out(DAYS, words("day", day), live)
+
+    def _judge_states(self) -> None:
+        attempts: list[Attempt] = []
+        needed = -1
+        needed_of: dict[str, int] = defaultdict(lambda: -1)
+        for source in self._present.values():
+            position, arrival = self._position(source), source.arrival
+            if arrival.outcome is None or position > self._cutoff:
+                continue
+            item = arrival.item
+            attempts.append(Attempt(item.timestamp, item.statement_id, arrival.activity, item.skills, arrival.outcome))
+            needed = max(needed, position)
+            for skill in item.skills:
+                needed_of[skill] = max(needed_of[skill], position)
+        learner = fold(attempts, self._calibration)
+        state, version = self._live.state, self._calibration.version
+        self._verdict.outdated = state is not None and state["calibration"] != version and bool(attempts)
+        for skill in sorted(self._live.skills.keys() | learner.skills.keys()):
+            live = self._live.skills.get(skill)
+            if self._standing(live) > self._cutoff:
+                self._verdict.unsettled = True  # written ahead of the student's row
+            if skill in learner.skills:
+                stamp = self._stamp(live, needed_of[skill])
+                row = (self._student, skill, *learner.skills[skill].values(), version, *stamp, 0)
+                self._put(SKILLS, skill, row, live, needed_of[skill])
+            elif live is not None:
+                self._take_out(SKILLS, skill, live)
+        self._judge_state(learner, needed)
+
+    def _judge_state(self, learner: LearnerState, needed: int) -> None:
+        state = self._live.state
+        if learner.attempts:
+            # Not behind its skills: that would tell a torn flush.
+            ahead = max((self._standing(live) for live in self._live.skills.values()), default=-1)
+            stamp = self._stamp(state, needed if state is not None else max(needed, ahead))
+            row = (self._student, learner.rating, learner.attempts, *learner.last, self._calibration.version, *stamp, 0)
+            self._put(STATES, "", row, state, needed)
+        elif state is not None:
+            self._take_out(STATES, "", state)
+
+    # Rows
+
+    def _stamp(self, live: Values | None, needed: int) -> tuple[int, int, int]:
+        """Generation, partition and watermark: the live row's, unless it lags behind what it should hold."""
+        bounds = self._bounds
+        if live is not None and live["generation"] != bounds.generation and needed < 0 and not bounds.renew:
+            return int(str(live["generation"])), int(str(live["partition"])), int(str(live["watermark"]))
+        return bounds.generation, bounds.partition, max(self._standing(live), needed)
+
+    def _put(self, columns: Columns, key: str, row: Row, live: Values | None, needed: int) -> None:
+        rebuilt = dict(zip(columns.names, row, strict=True))
+        del rebuilt["removed"]
+        if live is not None and live["generation"] != self._bounds.generation:
+            if needed < 0:  # to carry a row over into this generation is no correction
+                rebuilt |= {name: live[name] for name in ("generation", "partition", "watermark")}
+            else:
+                self._verdict.stuck |= needed <= int(str(live["watermark"]))
+        self._add(columns, key, row, live, rebuilt)
+
+    def _take_out(self, columns: Columns, key: str, live: Values) -> None:
+        self._add(columns, key, (*(live[name] for name in columns.names[:-1]), 1), live, None)
+
+    def _add(
+        self, columns: Columns, key: str, row: Row, live: Mapping[str, object] | None, rebuilt: Values | None
+    ) -> None:
+        verdict = self._verdict
+        verdict.rows[columns].append(row)
+        if verdict.outdated and columns in (SKILLS, STATES):
+            verdict.changed[columns].append(row)
+            return
+        found = list(compare(columns.table, self._student, key, live, rebuilt))
+        if found:
+            verdict.changed[columns].append(row)
+            verdict.differences += found
