@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 from aiokafka import AIOKafkaProducer
 from clickhouse_connect.driver import options
+from faust.types import TP
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
@@ -187,20 +188,26 @@ class Worker:
         )
         dead_letters = DeadLetters(producer, dead_letter_codec(schemas))
         origin = Origin(topic, settings.kafka.generation, f"{socket.gethostname()}-{os.getpid()}")
-        self.pipeline = Pipeline(processor, writes, unwritten, dead_letters, metrics, self.health, origin, now_us)
-
         self.app = create_app(settings, known)
         self._offsets = Offsets(self.app)
+
+        def acknowledge(partition: int, next_offset: int) -> None:
+            self._offsets.done(TP(topic, partition), next_offset)
+
+        self.pipeline = Pipeline(
+            processor, writes, unwritten, dead_letters, metrics, self.health, origin, now_us, acknowledge
+        )
         self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health)
         minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)
         self._intakes = {
-            topic: Intake(self.app, self._offsets, self._statements),
+            topic: Intake(self.app, self._offsets, self._statements, self.pipeline.drain),
             topics.PROVIDER_MINUTES.name: Intake(self.app, self._offsets, minutes.handle),
             topics.REJECTIONS.name: Intake(self.app, self._offsets, rejections.handle),
         }
         add_agents(self.app, settings, dict(self._intakes))
         self._metrics = metrics
         clocked = Clocked(self._sink(), engine, settings, self.pipeline, self.partitions)
+        self._flow = asyncio.create_task(self.pipeline.run())
         await self.app.start()
         self._started.append(self.app.stop)
         watch = Watch(self._sink(), settings.kafka, metrics, now_us)
@@ -221,10 +228,10 @@ class Worker:
         """Return 0 when told to stop, 1 when a part failed."""
         failures = [asyncio.create_task(intake.failed.wait()) for intake in self._intakes.values()]
         waits = [asyncio.create_task(told.wait()), *failures, asyncio.create_task(self.app.wait_until_stopped())]
-        await asyncio.wait([*waits, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*waits, self._flow, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-        for task in self._tasks:
+        for task in (self._flow, *self._tasks):
             if task.done() and not task.cancelled() and (error := task.exception()):
                 log.error("a task of the worker failed", exc_info=error)
         return 0 if told.is_set() else 1
@@ -243,6 +250,9 @@ class Worker:
             except Exception as error:  # what is not committed is delivered again; what is not stopped holds partitions
                 log.warning("offsets not committed", error=repr(error))
         self._stop.set()
+        if hasattr(self, "_flow"):
+            self._flow.cancel()
+            await asyncio.gather(self._flow, return_exceptions=True)
         for stop in reversed(self._started):
             try:
                 async with asyncio.timeout(DRAIN_SECONDS):
@@ -263,7 +273,7 @@ class Worker:
         return sink
 
     async def _statements(self, messages: Sequence[Any]) -> None:
-        await self.pipeline.handle([to_record(message) for message in messages])
+        await self.pipeline.take([to_record(message) for message in messages])
 
     async def _look(self) -> None:
         told_at = 0.0

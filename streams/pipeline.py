@@ -2,15 +2,15 @@
 
 The core runs in a thread of its own, one task at a time, so that the event loop lives while ClickHouse is slow, and
 so that what is remembered of a partition is dropped after the batch in hand and before the next one. A second thread
-writes a batch while the core processes the next one (see streams.unwritten for what the core may read meanwhile).
+writes a batch while the core processes the next one (see streams.unwritten for what the core may read meanwhile):
+never more than one each. That goes on from one hand-over to the next: records are taken, and acknowledged later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -27,12 +27,14 @@ from streams.rows.arrival import Fault
 from streams.rows.tables import Row
 from streams.sink import Refused, Sink, StoppedError
 from streams.unwritten import Unwritten
+from streams.waiting import Run, Waiting
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
-LARGEST_BATCH_BYTES = 8 * 1024 * 1024
+Acknowledge = Callable[[int, int], None]
+"""Is told a partition and an offset: everything below it is written."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Origin:
 
 
 class Pipeline:
-    """One worker's way from Kafka to ClickHouse; ``clock`` tells now in µs."""
+    """One worker's way from Kafka to ClickHouse; ``clock`` tells now in µs.
+
+    ``run`` does the work; ``take`` hands it records, of which ``acknowledge`` tells when they are written.
+    """
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Pipeline:
         health: Health,
         origin: Origin,
         clock: Callable[[], int],
+        acknowledge: Acknowledge,
     ) -> None:
         self._processor = processor
         self._sink = sink
@@ -66,94 +72,143 @@ class Pipeline:
         self._health = health
         self._origin = origin
         self._clock = clock
+        self._acknowledge = acknowledge
+        self._waiting = Waiting()
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.progress = Progress(origin.generation)
         self.touched: set[str] = set()
 
-    async def handle(self, records: Sequence[Record]) -> None:
-        """Return when all rows of the records are written and all dead letters kept: they may be acknowledged.
+    async def take(self, records: Sequence[Record]) -> None:
+        """Take records, in offset order within a partition; return when there is room for more.
 
-        Raises StoppedError when the worker is to stop before that.
+        They are acknowledged when all their rows are written and all their dead letters kept, which may be later.
         """
-        left = deque(slices(records))
-        while left:
-            try:
-                await self._flow(left)
-            except StoppedError:
-                raise
-            except Exception:
-                some = left.popleft()
-                log.exception("a batch could not be processed; its records are tried one by one", records=len(some))
-                # Of the batches behind it, too, something may be in memory that is not written.
-                await self._forget([some, *left])
-                await self._one_by_one(some)
+        self._waiting.put(records)
+        await self._waiting.room.wait()
 
-    async def _flow(self, left: deque[Sequence[Record]]) -> None:
-        """Process each batch while the one before it is written; ``left`` keeps what is not written."""
+    async def drain(self) -> None:
+        """Return when all that was taken is acknowledged, or will not be since ``run`` has ended."""
+        await self._waiting.idle.wait()
+
+    async def run(self) -> None:
+        """Process and write what is taken. Returns when the worker is told to stop; raises when it cannot go on.
+
+        What is not acknowledged then is delivered again.
+        """
+        try:
+            while True:
+                try:
+                    await self._flow()
+                except StoppedError:
+                    raise
+                except Exception:
+                    await self._mend()
+        except StoppedError:
+            return
+        finally:
+            self._waiting.end()
+
+    async def _flow(self) -> None:
+        """Process each batch while the one before it is written."""
+        waiting = self._waiting
         writing: asyncio.Task[None] | None = None
-
-        async def written() -> None:
+        while True:
+            if writing is None:
+                await waiting.arrived.wait()
+            elif not waiting.enough.is_set() and await _first(writing, waiting.enough):
+                # Little waited: while the store was at work it became more, and one batch of it costs less than two.
+                writing = None
+                continue
+            run = waiting.cut()
+            try:
+                batch = await self.in_core(partial(self._process, run.records, self._processor.process))
+            except Exception:
+                if writing is not None:
+                    await writing
+                raise
             if writing is not None:
                 await writing
-                left.popleft()
+            writing = self._write(batch, run)
 
-        for some in tuple(left):
-            try:
-                batch = await self.in_core(partial(self._process, some, self._processor.process))
-            except Exception:
-                await written()
-                raise
-            await written()
-            writing = self._write(batch)
-        await written()
+    async def _mend(self) -> None:
+        """A batch could not be processed or not be written: its records are done again, one by one.
 
-    async def _one_by_one(self, records: Sequence[Record]) -> None:
+        Of the batch behind it, too, something may be in memory that is not written: it is processed again.
+        """
+        failed, *behind = self._waiting.under_way
+        log.exception("a batch could not be processed; its records are tried one by one", records=len(failed.records))
+        await self._forget([failed, *behind])
+        while len(self._waiting.under_way) > 1:
+            self._waiting.put_back(self._waiting.under_way.pop().owned)
+        await self._one_by_one(failed)
+        self._waiting.written()
+
+    async def _one_by_one(self, run: Run) -> None:
         """A record that breaks the program is put aside; when most do, the program is at fault and must not go on."""
         failed = 0
-        for record in records:
+        for record in run.records:
+            if record.partition in run.revoked:
+                continue
             try:
                 await self._alone(record, self._processor.process)
             except StoppedError:
                 raise
             except Exception as error:
                 failed += 1
-                if failed > max(1, len(records) // 2):
+                if failed > max(1, len(run.records) // 2):
                     raise
                 # What a failed attempt left in memory is not to be built upon.
-                await self._forget([records])
+                await self._forget([run])
                 fault = Fault("processing_failed", f"{type(error).__name__}: {error}")
                 with bind_partition(self._origin.topic, record.partition, offset=record.offset):
                     log.warning("a record is put aside", error=fault.message)
                 await self._alone(record, lambda some, fault=fault: self._processor.put_aside(some[0], fault))  # type: ignore[misc]
 
     async def _alone(self, record: Record, process: Callable[[Sequence[Record]], Batch]) -> None:
-        await self._write(await self.in_core(partial(self._process, [record], process)))
+        batch = await self.in_core(partial(self._process, [record], process))
+        await self._settle(batch, self._begin(batch), self._waiting.under_way[0])
 
-    async def _forget(self, batches: Sequence[Sequence[Record]]) -> None:
-        partitions = {record.partition for records in batches for record in records}
+    async def _forget(self, runs: Sequence[Run]) -> None:
+        partitions = {record.partition for run in runs for record in run.records}
         await self.in_core(partial(self._processor.drop, partitions))
 
     def _process(self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]) -> Batch:
         self._processor.trim()
         return process(records)
 
-    def _write(self, batch: Batch) -> asyncio.Task[None]:
-        """Begin to write a batch; the next one may be processed at once."""
+    def _write(self, batch: Batch, run: Run) -> asyncio.Task[None]:
+        """Write a batch; the next one may be processed at once."""
+        flushed = self._begin(batch)
+
+        async def write() -> None:
+            await self._settle(batch, flushed, run)
+            self._waiting.written()
+
+        return asyncio.create_task(write())
+
+    def _begin(self, batch: Batch) -> Future[list[Refused]]:
         flushed = self._writer.submit(self._flush, batch)
         self._unwritten.begin(batch.students, flushed)
-        return asyncio.create_task(self._settle(batch, flushed))
+        return flushed
 
-    async def _settle(self, batch: Batch, flushed: Future[list[Refused]]) -> None:
+    async def _settle(self, batch: Batch, flushed: Future[list[Refused]], run: Run) -> None:
         refused = await asyncio.wrap_future(flushed)
         letters = [of_refused(r, self._origin.topic, self._origin.generation, self._clock()) for r in refused]
         await self._dead_letters.publish([*batch.dead, *letters])
-        for partition, part in batch.parts.items():
-            self.progress.flushed(partition, part.last_offset, part.stored)
-        await self.tell(list(batch.parts))
+        await self.tell(self._written(batch, run))
         self.touched |= batch.students
         self._health.progress()
         self._count(batch, len(letters))
+
+    def _written(self, batch: Batch, run: Run) -> list[int]:
+        """Partitions of a batch that are now as far as it; of those that were revoked meanwhile nothing is known."""
+        owned = [partition for partition in batch.parts if partition not in run.revoked]
+        for partition in owned:
+            part = batch.parts[partition]
+            self.progress.flushed(partition, part.last_offset, part.stored)
+            self._acknowledge(partition, part.last_offset + 1)
+        return owned
 
     async def in_core(self, action: Callable[[], T]) -> T:
         """Run something in the core's thread, after what runs there."""
@@ -162,6 +217,7 @@ class Pipeline:
     def drop(self, partitions: Collection[int]) -> None:
         """Forget partitions that were revoked, after the batch in hand."""
         self.progress.drop(partitions)
+        self._waiting.drop(partitions)
         self._core.submit(self._processor.drop, partitions)
 
     async def tell(self, partitions: Collection[int]) -> None:
@@ -225,13 +281,14 @@ class Pipeline:
         metrics.last_progress.set(now / 1e6)
 
 
-def slices(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Records in runs of at most LARGEST_BATCH_BYTES, one record at least, so that a batch's memory is bounded."""
-    start = size = 0
-    for place, record in enumerate(records):
-        if size and size + len(record.value) > LARGEST_BATCH_BYTES:
-            yield records[start:place]
-            start, size = place, 0
-        size += len(record.value)
-    if records:
-        yield records[start:]
+async def _first(writing: asyncio.Task[None], enough: asyncio.Event) -> bool:
+    """Wait until a batch is written, which returns True or raises why it is not, or until enough waits."""
+    more = asyncio.create_task(enough.wait())
+    try:
+        await asyncio.wait({writing, more}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        more.cancel()
+    if writing.done():
+        await writing
+        return True
+    return False

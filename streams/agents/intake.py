@@ -45,12 +45,22 @@ class Offsets:
 
 
 class Intake:
-    """Gives messages to a core and marks them done. What it is told to do after ``close`` it leaves undone."""
+    """Gives messages to whoever handles them, and marks them done when that returns; takes none after ``close``.
 
-    def __init__(self, app: faust.App, offsets: Offsets, handle: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
+    With ``drain``, ``handle`` only takes them: whoever writes them marks them, and ``drain`` returns when all are.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        offsets: Offsets,
+        handle: Callable[[Sequence[Any]], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._app = app
         self._offsets = offsets
         self._handle = handle
+        self._drain = drain
         self._busy = asyncio.Lock()
         self._closed = False
         self.failed = asyncio.Event()
@@ -73,17 +83,19 @@ class Intake:
                 self._closed = True
                 self.failed.set()
                 return
-            for message in current:
-                self._offsets.done(message.tp, message.offset + 1)
+            if self._drain is None:
+                for message in current:
+                    self._offsets.done(message.tp, message.offset + 1)
 
     async def close(self, timeout_seconds: float) -> None:
-        """Take no more; return when the batch in hand is done, or the time is over."""
+        """Take no more; return when all that was taken is done, or the time is over."""
         self._closed = True
         try:
             async with asyncio.timeout(timeout_seconds), self._busy:
-                return
+                if self._drain is not None:
+                    await self._drain()
         except TimeoutError:
-            log.warning("the batch in hand is not done; it will be delivered again")
+            log.warning("what is in hand is not done; it will be delivered again")
 
 
 def to_record(message: Any) -> Record:

@@ -1,4 +1,4 @@
-"""A batch is processed while the one before it is written, and nobody can tell from the tables."""
+"""A batch is processed while the one before it is written, and nobody can tell from tables or acknowledgements."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from typing import Self
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from infra.runtime.metrics import StreamsMetrics
 from schemas.events import DeadLetter, Envelope, Item
-from streams import pipeline
+from streams import waiting
 from streams.health import Health
 from streams.learner.calibration import Calibration
 from streams.pipeline import Origin, Pipeline
@@ -62,6 +63,7 @@ class Bench:
         decoded: Callable[[list[Item]], None] = lambda items: None,
     ) -> None:
         self.store, self.letters, unwritten = MemoryStore(), Letters(), Unwritten()
+        self.acknowledged: dict[int, list[int]] = {}
 
         def decode(value: bytes) -> Envelope:
             items = msgspec.msgpack.decode(value, type=list[Item])
@@ -81,44 +83,110 @@ class Bench:
             Health(30.0, time.monotonic),
             Origin("statements", 1, "w"),
             lambda: FIRST_DAY_US,
+            lambda partition, offset: self.acknowledged.setdefault(partition, []).append(offset),
         )
+
+    async def __aenter__(self) -> Self:
+        self.running = asyncio.create_task(self.pipeline.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        await asyncio.to_thread(self.pipeline.close)
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        """Take records, and wait until all of them are written."""
+        await self.pipeline.take(records)
+        await self.pipeline.drain()
+
+    async def handle_and_close(self, records: Sequence[Record]) -> None:
+        async with self:
+            await self.handle(records)
 
 
 @pytest.fixture(autouse=True)
 def a_batch_for_each_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "LARGEST_BATCH_BYTES", 1)
+    monkeypatch.setattr(waiting, "LARGEST_BATCH_BYTES", 1)
+
+
+class Meeting:
+    """Holds the writing of the first record's statements until the second record is decoded."""
+
+    def __init__(self) -> None:
+        self.next_one = threading.Event()
+        self.bench = Bench(self.before, self.decoded)
+
+    def before(self, columns: Columns, rows: Sequence[Row]) -> None:
+        if columns is tables.STATEMENTS and rows[0][2] == ITEMS[0].statement_id:
+            assert self.next_one.wait(60)
+
+    def decoded(self, items: list[Item]) -> None:
+        if items[0] == ITEMS[4]:
+            self.next_one.set()
 
 
 async def test_a_batch_is_processed_while_the_one_before_it_is_written() -> None:
-    next_one = threading.Event()
-
-    def until_the_next_is_decoded(columns: Columns, rows: Sequence[Row]) -> None:
-        if columns is tables.STATEMENTS and rows[0][2] == ITEMS[0].statement_id:
-            assert next_one.wait(60)
-
-    def decoded(items: list[Item]) -> None:
-        if items[0] == ITEMS[4]:
-            next_one.set()
-
-    bench = Bench(until_the_next_is_decoded, decoded)
-    await bench.pipeline.handle(RECORDS[:2])
-    bench.pipeline.close()
+    bench = Meeting().bench
+    await bench.handle_and_close(RECORDS[:2])
     assert len(bench.store.tables[tables.STATEMENTS]) == 8
     assert bench.pipeline.progress.last(0) == 1
+    assert bench.acknowledged == {0: [1, 2]}
+
+
+async def test_a_hand_over_is_processed_while_the_end_of_the_one_before_it_is_written() -> None:
+    async with Meeting().bench as bench:
+        await bench.pipeline.take(RECORDS[:1])
+        assert bench.acknowledged == {}
+        await bench.handle(RECORDS[1:2])
+        assert bench.acknowledged == {0: [1, 2]}
+
+
+async def test_a_hand_over_waits_while_a_whole_batch_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = threading.Event()
+    async with Bench(lambda columns, rows: held.wait(60) and None) as bench:
+        taken = asyncio.create_task(bench.pipeline.take(RECORDS))
+        await asyncio.sleep(0.05)
+        assert not taken.done()
+        held.set()
+        await taken
+        await bench.pipeline.drain()
+    assert bench.acknowledged == {0: list(range(1, 51))}
+
+
+async def test_little_that_waits_becomes_one_batch_while_the_store_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LARGEST_BATCH_BYTES", 2**20)
+    held, writing = threading.Event(), threading.Event()
+
+    def hold(columns: Columns, rows: Sequence[Row]) -> None:
+        writing.set()
+        assert held.wait(60)
+
+    async with Bench(hold) as bench:
+        await bench.pipeline.take(RECORDS[:1])
+        await asyncio.to_thread(writing.wait, 60)
+        for record in RECORDS[1:5]:
+            await bench.pipeline.take([record])
+        held.set()
+        await bench.pipeline.drain()
+    assert bench.acknowledged == {0: [1, 5]}
 
 
 async def test_the_tables_are_those_of_one_batch_after_the_other() -> None:
     rng = random.Random(1)
     bench = Bench(lambda columns, rows: time.sleep(rng.choice((0, 0, 0.002))))
     again = [*RECORDS, *(Record(0, 50 + n, record.value) for n, record in enumerate(RECORDS[:20]))]
-    await bench.pipeline.handle(again)
-    bench.pipeline.close()
+    async with bench:
+        for start in range(0, len(again), 7):
+            await bench.pipeline.take(again[start : start + 7])
+        await bench.pipeline.drain()
     alone = Bench()
-    for record in again:
-        await alone.pipeline.handle([record])
-    alone.pipeline.close()
+    async with alone:
+        for record in again:
+            await alone.handle([record])
     assert bench.store.contents() == alone.store.contents()
     assert len(bench.store.tables[tables.OUTCOMES]) == 80
+    assert bench.acknowledged == alone.acknowledged == {0: list(range(1, 71))}
 
 
 async def test_what_cannot_be_written_is_tried_record_by_record_from_what_the_store_holds() -> None:
@@ -130,15 +198,28 @@ async def test_what_cannot_be_written_is_tried_record_by_record_from_what_the_st
             failures += 1
             raise RuntimeError("a fault of the program")
 
-    bench = Bench(break_at_the_tenth)
-    await bench.pipeline.handle(RECORDS)
-    bench.pipeline.close()
-    whole = Bench()
-    await whole.pipeline.handle(RECORDS)
-    whole.pipeline.close()
+    bench, whole = Bench(break_at_the_tenth), Bench()
+    await bench.handle_and_close(RECORDS)
+    await whole.handle_and_close(RECORDS)
     assert failures == 1
     assert bench.store.contents() == whole.store.contents()
+    assert bench.acknowledged == whole.acknowledged
     assert not bench.letters.kept
+
+
+async def test_the_last_batch_of_a_hand_over_is_tried_again_though_nothing_follows_it() -> None:
+    failures = 0
+
+    def break_once(columns: Columns, rows: Sequence[Row]) -> None:
+        nonlocal failures
+        if columns is tables.ATTEMPTS and not failures:
+            failures += 1
+            raise RuntimeError("a fault of the program")
+
+    bench = Bench(break_once)
+    await bench.handle_and_close(RECORDS[:1])
+    assert failures == 1
+    assert bench.acknowledged == {0: [1]}
 
 
 async def test_a_worker_told_to_stop_acknowledges_nothing_that_is_not_written() -> None:
@@ -147,11 +228,48 @@ async def test_a_worker_told_to_stop_acknowledges_nothing_that_is_not_written() 
             raise StoppedError
 
     bench = Bench(stop)
-    with pytest.raises(StoppedError):
-        await bench.pipeline.handle(RECORDS)
-    bench.pipeline.close()
+    async with bench:
+        await bench.handle(RECORDS)
+        await bench.running
+    assert bench.acknowledged == {0: [1, 2, 3]}
     assert bench.pipeline.progress.last(0) == 2
     assert max(row["offset"] for row in bench.store.tables[tables.STATEMENTS].values()) == 3
+
+
+async def test_a_program_that_breaks_at_most_records_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "LARGEST_BATCH_BYTES", 2**20)
+
+    def broken(items: list[Item]) -> None:
+        raise RuntimeError("a fault of the program")
+
+    bench = Bench(decoded=broken)
+    async with bench:
+        await bench.handle(RECORDS[:4])
+        with pytest.raises(RuntimeError, match="fault of the program"):
+            await bench.running
+    assert len(bench.letters.kept) == 2
+
+
+async def test_what_waits_of_a_revoked_partition_is_left_to_its_owner() -> None:
+    held, writing = threading.Event(), threading.Event()
+
+    def hold(columns: Columns, rows: Sequence[Row]) -> None:
+        writing.set()
+        assert held.wait(60)
+
+    other = [Record(1, n, record.value) for n, record in enumerate(RECORDS[10:12])]
+    async with Bench(hold) as bench:
+        taken = asyncio.create_task(bench.pipeline.take([*RECORDS[:4], *other]))
+        await asyncio.to_thread(writing.wait, 60)
+        bench.pipeline.drop([0])
+        held.set()
+        await taken
+        await bench.pipeline.drain()
+    assert bench.acknowledged == {1: [1, 2]}
+    assert bench.pipeline.progress.last(0) == -1
+    assert {(row["partition"], row["offset"]) for row in bench.store.tables[tables.STATEMENTS].values()} <= {
+        (0, 0), (0, 1), (1, 0), (1, 1),
+    }  # fmt: skip
 
 
 async def test_a_read_waits_only_for_the_students_that_are_being_written() -> None:

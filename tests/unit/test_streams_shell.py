@@ -20,12 +20,12 @@ from schemas.events import LATENCY_BOUNDS_MS, DeadLetter
 from schemas.tables import migrations
 from streams.dead_letters import CUT_BYTES, DeadLetters, key_of, of_refused
 from streams.health import Health, HealthServer
-from streams.pipeline import LARGEST_BATCH_BYTES, slices
 from streams.processor import Record
 from streams.progress import Progress, latency_buckets
 from streams.rows import tables
 from streams.rows.tables import Row
 from streams.sink import Refused, Sink, StoppedError
+from streams.waiting import LARGEST_BATCH_BYTES, Waiting
 
 
 def test_every_column_that_is_written_is_one_of_the_schema() -> None:
@@ -120,10 +120,33 @@ def test_health_answers_over_http_on_the_next_free_port() -> None:
 def test_a_batch_is_cut_where_its_bytes_grow_too_many() -> None:
     large = Record(0, 0, b"x" * (LARGEST_BATCH_BYTES - 1))
     small = Record(0, 1, b"xx")
-    assert [len(some) for some in slices([small, small, large, large, small])] == [2, 1, 2] or [
-        len(some) for some in slices([small, small, large, large, small])
-    ] == [2, 1, 1, 1]
-    assert list(slices([])) == []
+    waiting = Waiting()
+    waiting.put([small, small, large, large, small])
+    cut = []
+    while waiting.arrived.is_set():
+        cut.append(len(waiting.cut().records))
+    assert cut == [2, 1, 1, 1]
+
+
+def test_there_is_room_while_less_than_a_batch_waits() -> None:
+    waiting = Waiting()
+    assert waiting.room.is_set()
+    assert waiting.idle.is_set()
+    waiting.put([Record(0, 0, b"x" * LARGEST_BATCH_BYTES), Record(1, 0, b"x")])
+    assert not waiting.room.is_set()
+    assert waiting.enough.is_set()
+    run = waiting.cut()
+    assert waiting.room.is_set()
+    assert not waiting.enough.is_set()
+    waiting.put_back(run.owned)
+    waiting.drop([0])
+    assert waiting.room.is_set()
+    assert run.owned == []
+    waiting.written()
+    assert not waiting.idle.is_set()
+    assert waiting.cut().records == [Record(1, 0, b"x")]
+    waiting.written()
+    assert waiting.idle.is_set()
 
 
 class FakeClient:
