@@ -26,8 +26,10 @@ class Mark:
             return
         with self._engine.begin() as connection:
             further = self._mine & (marks.c.until < until)
-            if not connection.execute(update(marks).where(further).values(until=until)).rowcount:
-                self._make(until)
+            advanced = connection.execute(update(marks).where(further).values(until=until)).rowcount
+        # Not within: SQLite has one writer, who would wait for itself.
+        if not advanced:
+            self._make(until)
         self.until = until
 
     def _make(self, until: int) -> None:

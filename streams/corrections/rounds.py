@@ -140,6 +140,7 @@ class Rounds:
         self._seconds = seconds
         self._turns: list[tuple[Turn, float]] = []
         self._due: dict[str, float] = {}
+        self._costs: dict[str, float] = {}
 
     async def run(self, mine: Callable[[], bool]) -> None:
         """Go round until cancelled, whenever ``mine`` says that it is this worker's to do.
@@ -172,11 +173,18 @@ class Rounds:
                 published = await self._outbox.put(found)
                 await asyncio.to_thread(turn.settle)
             finally:
-                self._due[turn.name] = began + max(every, (self._seconds() - began) / SHARE)
+                self._due[turn.name] = self._seconds() + max(every, self._cost(turn.name, began, every) / SHARE)
             for one in published:
                 self._metrics.corrections.labels(reason=one.reason).inc()
             if published:
                 log.info("corrections put into the log", by=turn.name, corrections=len(published))
+
+    def _cost(self, name: str, began: float, every: float) -> float:
+        """What a turn is taken to cost, s: what it took, at most twice what it was taken to cost before. A turn that
+        waited for the store to come back does not make the next ones rare."""
+        cost = min(self._seconds() - began, 2 * self._costs.get(name, every * SHARE))
+        self._costs[name] = max(cost, every * SHARE)
+        return cost
 
     def _begin(self) -> list[tuple[Turn, float]]:
         streams, generation = self._settings.streams, self._settings.kafka.generation
