@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from infra.runtime.logging import get_logger
 from infra.runtime.settings import Settings
 from streams.agents.intake import Partitions
+from streams.alarms import Alarms
 from streams.evaluation import Evaluator
 from streams.pipeline import Pipeline
 from streams.roster import RosterSync
@@ -29,9 +30,8 @@ class Clocked:
     def __init__(
         self, sink: Sink, registry: Engine, settings: Settings, pipeline: Pipeline, partitions: Partitions
     ) -> None:
-        self._evaluator = Evaluator(
-            sink, registry, settings.district, clock=lambda: time.time_ns() // 1_000, seconds=time.monotonic
-        )
+        self._evaluator = Evaluator(sink, registry, settings.district, clock=_now_us, seconds=time.monotonic)
+        self._silences = Alarms(sink, "silent", _now_us)
         self._roster = RosterSync(sink, registry)
         self._seconds = settings.streams.tick_seconds
         self._pipeline = pipeline
@@ -58,6 +58,10 @@ class Clocked:
             return
         if await asyncio.to_thread(self._evaluator.refresh):
             whole = set(mine)
+        if 0 in mine:
+            await asyncio.to_thread(lambda: self._silences.set(self._evaluator.silences()))
+        else:
+            self._silences.forget()
         self._pipeline.touched -= some
         try:
             written = await asyncio.to_thread(self._evaluate, whole.intersection(mine), some)
@@ -73,3 +77,7 @@ class Clocked:
         for partition in sorted(partitions):
             students = students.union(self._evaluator.students_of(partition))
         return self._evaluator.evaluate(students)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from infra.runtime.settings import DistrictSettings
 from schemas.registry.tables import calendar
 from streams.rows import tables
-from streams.rows.days import LocalDays, as_number
+from streams.rows.days import LocalDays, as_date, as_number
 from streams.rows.tables import Row
 from streams.sink import Sink
 from streams.warning.coverage import Coverage, SchoolDays, coverage
@@ -94,6 +94,27 @@ class Evaluator:
             school: self._coverage_of(school, active.get(school, {}), everywhere) for school in {"", *self._sizes}
         }
         return before != (self._today, self._settled())
+
+    def silences(self) -> dict[str, str]:
+        """Schools, and providers at schools, that were not heard of on the last school day that is over: words by name.
+
+        Their students are not judged by that day; somebody has to ask why nothing comes.
+        """
+        said = {}
+        for school, known in self._settled().items():
+            last = max([*known.days[-1:], *known.unheard[-1:]], default=None)
+            if not school or last is None or not known.days:  # a school that never sent anything has not begun
+                continue
+            day = f"{as_date(last):%a} {as_date(last).day} {as_date(last):%b}"
+            rest = "Its silence is held against no student. Ask whether it still sends, and see its page."
+            if last in known.unheard:
+                said[f"school {school}"] = f"Hardly anyone of it was heard of on {day}. {rest}"
+                continue
+            for provider in sorted(known.silent.get(last, ())):
+                said[f"{provider} at school {school}"] = (
+                    f"Hardly any of its usual students was heard of on {day}. {rest}"
+                )
+        return said
 
     def students_of(self, partition: int) -> list[str]:
         """All students of a partition that have days."""

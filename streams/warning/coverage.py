@@ -47,10 +47,12 @@ class Coverage:
     Attributes:
         days: school days on which the school was heard of, sorted.
         silent: providers that were not heard of there, by day; days without any are left out.
+        unheard: school days on which the school was not heard of at all.
     """
 
     days: Sequence[int]
     silent: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    unheard: Sequence[int] = ()
 
     def tells_of(self, day: int, providers: Iterable[str]) -> bool:
         """Whether a student who works with these providers would have been heard of on a day."""
@@ -60,7 +62,9 @@ class Coverage:
     def before(self, day: int) -> Coverage:
         """What was known when ``day`` began."""
         return Coverage(
-            [one for one in self.days if one < day], {one: who for one, who in self.silent.items() if one < day}
+            [one for one in self.days if one < day],
+            {one: who for one, who in self.silent.items() if one < day},
+            [one for one in self.unheard if one < day],
         )
 
 
@@ -83,14 +87,16 @@ def coverage(
         here, everywhere: students with activity at each provider, by day, of the school and of the district. Where
             few of the school work with a provider, the district tells whether it is silent.
     """
-    counted = covered(days, active, students)
+    held = list(days)
+    counted = covered(held, active, students)
     silent: dict[int, set[str]] = defaultdict(set)
     for provider, elsewhere in everywhere.items():
         judged = silences(counted, elsewhere) | silences(counted, here.get(provider, {}))
         for day, quiet in judged.items():
             if quiet:
                 silent[day].add(provider)
-    return Coverage(counted, {day: frozenset(who) for day, who in silent.items()})
+    unheard = sorted(set(held).difference(counted))
+    return Coverage(counted, {day: frozenset(who) for day, who in silent.items()}, unheard)
 
 
 def silences(days: Iterable[int], active: Active) -> dict[int, bool]:

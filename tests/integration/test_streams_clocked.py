@@ -59,9 +59,9 @@ def engine(lab: Lab) -> Iterator[Engine]:
     made.dispose()
 
 
-def write_days(sink: Sink, student: str, days: list[date], watermark: int = 1) -> None:
+def write_days(sink: Sink, student: str, days: list[date], watermark: int = 1, provider: str = "provider-a") -> None:
     rows = [
-        (student, as_number(day), 3, 3, 0, 0, 0, 0, 0, ("provider-a",), FIRST_DAY_US, FIRST_DAY_US, 1, 2, watermark)
+        (student, as_number(day), 3, 3, 0, 0, 0, 0, 0, (provider,), FIRST_DAY_US, FIRST_DAY_US, 1, 2, watermark)
         for day in days
     ]
     assert not sink.insert(tables.STUDENT_DAYS, rows)
@@ -141,6 +141,23 @@ def test_a_school_that_nobody_heard_of_is_not_held_against_a_student(lab: Lab, s
     evaluator = evaluator_at(SCHOOL_DAYS[29], lab, sink, engine)
     evaluator.refresh()
     assert evaluator.evaluate(STUDENTS) == 0
+    [(subject, message)] = evaluator.silences().items()
+    assert subject == "school north"
+    assert message.startswith("Hardly anyone of it was heard of on Thu 15 Oct.")
+
+
+def test_a_provider_that_falls_silent_is_an_alarm_and_no_warning_for_those_who_work_with_it(
+    lab: Lab, sink: Sink, engine: Engine
+) -> None:
+    RosterSync(sink, engine).sync()
+    for student in STUDENTS[:6]:
+        write_days(sink, student, SCHOOL_DAYS[:20], provider="provider-b")
+    for student in STUDENTS[6:]:
+        write_days(sink, student, SCHOOL_DAYS[:28])
+    evaluator = evaluator_at(SCHOOL_DAYS[27], lab, sink, engine)
+    evaluator.refresh()
+    assert evaluator.evaluate(STUDENTS) == 0
+    assert list(evaluator.silences()) == ["provider-b at school north"]
 
 
 def test_a_calibration_is_fitted_stored_and_made_the_active_one(lab: Lab, sink: Sink, engine: Engine) -> None:
