@@ -27,8 +27,11 @@ class Alarms:
         self._clock = clock
         self._standing: dict[str, tuple[int, str]] | None = None
 
-    def set(self, wanted: Mapping[str, str]) -> None:
-        """Have exactly these stand: messages by subject. New ones are raised, changed ones told, others cleared."""
+    def set(self, wanted: Mapping[str, str], among: Callable[[str], bool] = lambda subject: True) -> None:
+        """Have exactly these stand: messages by subject. New ones are raised, changed ones told, others cleared.
+
+        Subjects that are not ``among`` those that this worker speaks for are left as they stand.
+        """
         if self._standing is None:
             self._standing = self._read()
         now = self._clock()
@@ -42,7 +45,11 @@ class Alarms:
             if told != message:
                 rows.append((self._kind, subject, since, None, message, now))
         for subject, (since, message) in self._standing.items():
-            if subject not in wanted:
+            if subject in wanted:
+                continue
+            if not among(subject):
+                standing[subject] = since, message
+            else:
                 log.info("alarm is over", alarm=self._kind, subject=subject)
                 rows.append((self._kind, subject, since, now, message, now))
         for refused in self._sink.insert(tables.ALARMS, rows):

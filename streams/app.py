@@ -25,7 +25,7 @@ from infra.runtime.kafka import connection, statements_topic
 from infra.runtime.logging import configure, get_logger
 from infra.runtime.metrics import StreamsMetrics, process_registry
 from infra.runtime.registry import open_registry
-from infra.runtime.settings import KafkaSettings, Settings
+from infra.runtime.settings import ClickHouseSettings, KafkaSettings, Settings
 from schemas import topics
 from schemas.avro_registry import schema_registry
 from schemas.codec import dead_letter_codec, envelope_codec
@@ -40,10 +40,13 @@ from streams.counts import ProviderMinutes, Rejections
 from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
 from streams.envelopes import envelope_decoder
 from streams.health import Health, HealthServer
+from streams.limits import Gate, Limit
+from streams.log_ends import LogEnds
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
 from streams.reconciliation import Watch
 from streams.sink import Sink
+from streams.stops import Acceptances, Stops
 from streams.store import ClickHouseStore
 from streams.unwritten import SettledStore, Unwritten
 
@@ -52,6 +55,9 @@ log = get_logger(__name__)
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0
 DRAIN_SECONDS = 5.0
+SLOW_SECONDS = 2.0
+GIVE_UP_SECONDS = 5.0
+"""A client that asks for so much longer than its time limits does hang."""
 REMEMBERED_STATEMENTS = 400_000
 """Statement ids kept in memory over all partitions, at about 200 bytes each; twice as many at most."""
 
@@ -126,6 +132,13 @@ def _topics(settings: KafkaSettings) -> dict[str, int]:
         consumer.close()
 
 
+def slow_words(settings: ClickHouseSettings, *sinks: Sink) -> str:
+    """That the store takes its time over a request, which is no stall; empty when its client should have given up."""
+    seconds = max(sink.asking_seconds() for sink in sinks)
+    longest = settings.connect_timeout_seconds + settings.query_timeout_seconds + GIVE_UP_SECONDS
+    return f"ClickHouse takes {seconds:.0f} s over one request" if SLOW_SECONDS < seconds < longest else ""
+
+
 def now_us() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1_000
@@ -172,10 +185,14 @@ class Worker:
         log.info("compiled parts", used=in_use(), in_plain_python=missing())
         topic = statements_topic(settings.kafka)
         reads, writes, unwritten = self._sink(), self._sink(), Unwritten()
+        self._reads = reads
+        ends = LogEnds(settings.kafka, topic, now_us)
         self.health.store_away = lambda: writes.away or reads.away
+        self.health.store_slow = lambda: slow_words(settings.clickhouse, writes, reads)
+        self.health.kafka_away = lambda: ends.away
         processor = Processor(
             envelope_decoder(schemas),
-            SettledStore(ClickHouseStore(reads.read, settings.kafka.generation), unwritten),
+            SettledStore(ClickHouseStore(self._read_for_a_batch, settings.kafka.generation), unwritten),
             ProcessorOptions(
                 topic=topic,
                 generation=settings.kafka.generation,
@@ -194,10 +211,17 @@ class Worker:
         def acknowledge(partition: int, next_offset: int) -> None:
             self._offsets.done(TP(topic, partition), next_offset)
 
+        streams = settings.streams
+        limit = Limit(streams.dead_letter_share, streams.dead_letter_window, streams.dead_letter_least)
+        gate = Gate(limit, Acceptances(reads.read, origin.generation).known)
         self.pipeline = Pipeline(
-            processor, writes, unwritten, dead_letters, metrics, self.health, origin, now_us, acknowledge
+            processor, writes, unwritten, dead_letters, gate, metrics, self.health, origin, now_us, acknowledge
         )
-        self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health)
+        self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health, ends)
+        stops = Stops(
+            self.pipeline, self.partitions, lambda: self.partitions.assigned, self._sink(), origin.generation,
+            self.health, metrics, now_us,
+        )  # fmt: skip
         minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)
         self._intakes = {
             topic: Intake(self.app, self._offsets, self._statements, self.pipeline.drain),
@@ -210,6 +234,8 @@ class Worker:
         self._flow = asyncio.create_task(self.pipeline.run())
         await self.app.start()
         self._started.append(self.app.stop)
+        ends.start(lambda: self.partitions.assigned)
+        self._started.append(lambda: asyncio.to_thread(ends.stop))
         watch = Watch(self._sink(), settings.kafka, metrics, now_us)
 
         async def correct(items: Sequence[Item]) -> None:
@@ -219,6 +245,7 @@ class Worker:
         rounds = Rounds(self._sink().read, engine, settings, correct, metrics, now_us, seconds)
         self._tasks += [
             asyncio.create_task(self._look()),
+            asyncio.create_task(stops.run()),
             asyncio.create_task(clocked.run()),
             asyncio.create_task(watch.run(lambda: 0 in self.partitions.assigned)),
             asyncio.create_task(rounds.run(lambda: 0 in self.partitions.assigned)),
@@ -271,6 +298,11 @@ class Worker:
         sink = Sink(lambda: open_clickhouse(self._settings.clickhouse), self._stop)
         self._sinks.append(sink)
         return sink
+
+    def _read_for_a_batch(self, sql: str) -> Sequence[Sequence[Any]]:
+        found = self._reads.read(sql)
+        self.health.progress()
+        return found
 
     async def _statements(self, messages: Sequence[Any]) -> None:
         await self.pipeline.take([to_record(message) for message in messages])

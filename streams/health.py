@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -17,13 +17,16 @@ from infra.runtime.metrics import exposition
 log = get_logger(__name__)
 
 _PORTS_TRIED = 100
+START_SECONDS = 60.0
+"""Until the first look the worker has so long: it waits for Kafka and the registry."""
 
 
 class Health:
-    """Liveness by progress, not by pulse: with lag there must have been a flush within ``timeout_seconds``.
+    """Liveness by progress, not by pulse: with lag there must be progress within ``timeout_seconds``.
 
-    ``clock`` is monotonic, in seconds. ``store_away`` says in words that the store is away, which is no stall: to
-    start the worker again would not bring the store back, and would cost its place in the group.
+    Progress is an answer of the store to what a batch asked or wrote: a batch may take long while the store is slow.
+    What a restart would not mend is no stall, and told in words: a store or a broker that is away, a store that takes
+    its time over one request, a partition that was stopped for its dead letters. ``clock`` is monotonic, in seconds.
     """
 
     def __init__(self, timeout_seconds: float, clock: Callable[[], float]) -> None:
@@ -31,35 +34,70 @@ class Health:
         self._clock = clock
         self._lags: dict[int, int] = {}
         self._waiting_since: float | None = None
-        self._pulse = clock()
+        self._unfetched: dict[int, tuple[int, float]] = {}
+        self._rebalancing_since: float | None = None
+        self._began = clock()
+        self._pulse: float | None = None
         self.ready = False
+        self.stopped: Mapping[int, str] = {}
+        """Partitions that were stopped, and why, in words."""
         self.store_away: Callable[[], str] = lambda: ""
+        self.store_slow: Callable[[], str] = lambda: ""
+        self.kafka_away: Callable[[], str] = lambda: ""
 
     def progress(self) -> None:
-        """A batch was written."""
+        """The store took or told something that a batch needs."""
         self._waiting_since = self._clock() if any(self._lags.values()) else None
 
-    def look(self, lags: dict[int, int]) -> None:
-        """What is not written yet, by partition; said every few seconds."""
-        self._lags = dict(lags)
-        self._pulse = self._clock()
-        if not any(lags.values()):
+    def look(
+        self, lags: Mapping[int, int], unfetched: Mapping[int, int] | None = None, *, rebalancing: bool = False
+    ) -> None:
+        """What is not written yet, by partition; said every few hundred milliseconds.
+
+        ``unfetched``: next offset to fetch, of partitions whose log goes on from there while none of it is in memory.
+        """
+        now = self._pulse = self._clock()
+        self._lags = {partition: lag for partition, lag in lags.items() if partition not in self.stopped}
+        if not any(self._lags.values()):
             self._waiting_since = None
-        elif self._waiting_since is None:
-            self._waiting_since = self._clock()
+        elif self._waiting_since is None or self.kafka_away():
+            self._waiting_since = now
+        before = {} if self.kafka_away() else self._unfetched
+        self._unfetched = {}
+        for partition, position in (unfetched or {}).items():
+            known, since = before.get(partition, (position, now))
+            self._unfetched[partition] = position, (since if known == position else now)
+        if not rebalancing or self.kafka_away():
+            self._rebalancing_since = None
+        elif self._rebalancing_since is None:
+            self._rebalancing_since = now
 
     def report(self) -> Report:
         """Whether the worker lives, and why not."""
-        now = self._clock()
-        waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
-        silent = now - self._pulse
         lag = sum(self._lags.values())
         away = self.store_away()
-        if silent > self._timeout:
-            return Report(False, self.ready, lag, f"the event loop has not come round for {silent:.0f} s")
-        if waiting > self._timeout and not away:
-            return Report(False, self.ready, lag, f"{lag} records wait and nothing was written for {waiting:.0f} s")
-        return Report(True, self.ready and not away, lag, away)
+        if fault := self._fault():
+            return Report(False, self.ready, lag, fault)
+        stopped = "; ".join(f"partition {partition} is stopped: {why}" for partition, why in self.stopped.items())
+        said = "; ".join(filter(None, (away, self.kafka_away(), self.store_slow(), stopped)))
+        return Report(True, self.ready and not away, lag, said)
+
+    def _fault(self) -> str:
+        now = self._clock()
+        if self._pulse is None:
+            began = now - self._began
+            return f"the worker has not started within {began:.0f} s" if began > START_SECONDS else ""
+        if (silent := now - self._pulse) > self._timeout:
+            return f"the event loop has not come round for {silent:.0f} s"
+        if (since := self._rebalancing_since) is not None and now - since > self._timeout:
+            return f"partitions have been shared out anew for {now - since:.0f} s without an end"
+        for partition, (_, since) in self._unfetched.items():
+            if now - since > self._timeout:
+                return f"partition {partition} goes on, and nothing was fetched of it for {now - since:.0f} s"
+        waiting = 0.0 if self._waiting_since is None else now - self._waiting_since
+        if waiting > self._timeout and not (self.store_away() or self.store_slow()):
+            return f"{sum(self._lags.values())} records wait and nothing was written for {waiting:.0f} s"
+        return ""
 
 
 class Report(NamedTuple):

@@ -40,6 +40,13 @@ class Known(NamedTuple):
     stopped_before: bool = False
 
 
+class Stop(NamedTuple):
+    """Why a partition was stopped, and the offset from which on it is held back."""
+
+    why: str
+    first_offset: int
+
+
 class HeldTooMuchError(RuntimeError):
     """More came of a stopped partition than may be held in memory."""
 
@@ -101,8 +108,8 @@ class Window:
 class Gate:
     """The partitions of one worker: which are stopped, and what is held back of them. Used by the core's thread.
 
-    ``known`` is asked once for each partition, when the first poison of it is met. ``stopped`` may be read by anyone:
-    in words, by partition.
+    ``known`` is asked once for each partition, when the first poison of it is met. Anyone may read ``stopped``, and
+    ``mended``: partitions of which a whole window was let through.
     """
 
     def __init__(self, limit: Limit, known: Callable[[int], Known]) -> None:
@@ -112,7 +119,8 @@ class Gate:
         self._accepted: dict[int, int] = {}
         self._held: dict[int, dict[int, Record]] = {}
         self._first: dict[int, int] = {}
-        self.stopped: Mapping[int, str] = {}
+        self.stopped: Mapping[int, Stop] = {}
+        self.mended: set[int] = set()
 
     def let_through(self, records: Sequence[Record]) -> Sequence[Record]:
         """Records of partitions that are not stopped; the others are held back."""
@@ -140,9 +148,12 @@ class Gate:
             first = self._first.get(partition, part.last_offset)
             entry = Entry(first, max(part.statements, found.total()), found)
             if window.add(entry):
-                over[partition] = window.words(entry)
-        for partition, words in over.items():
-            log.error("partition stopped for its dead letters", partition=partition, why=words)
+                over[partition] = Stop(window.words(entry), first)
+                self.mended.discard(partition)
+            elif window.statements >= self._limit.window:
+                self.mended.add(partition)
+        for partition, stop in over.items():
+            log.error("partition stopped for its dead letters", partition=partition, why=stop.why)
         if over:
             self.stopped = {**self.stopped, **over}
         return bool(over)
@@ -150,19 +161,16 @@ class Gate:
     def release(self, partition: int, accepted_until: int) -> list[Record]:
         """Let a partition go on; what was held back of it, in order, to be handled before anything else of it."""
         self._accepted[partition] = accepted_until
-        self.stopped = {p: words for p, words in self.stopped.items() if p != partition}
+        self.stopped = {p: stop for p, stop in self.stopped.items() if p != partition}
         return list(self._held.pop(partition, {}).values())
-
-    def first_held(self, partition: int) -> int:
-        """Offset from which on a partition is held back; -1 while it is not known."""
-        return next(iter(self._held.get(partition, ())), -1)
 
     def drop(self, partitions: Collection[int]) -> None:
         """Forget partitions that were revoked: their owner judges them anew."""
         for partition in partitions:
             for known in (self._windows, self._accepted, self._held):
                 known.pop(partition, None)
-        self.stopped = {p: words for p, words in self.stopped.items() if p not in partitions}
+        self.mended.difference_update(partitions)
+        self.stopped = {p: stop for p, stop in self.stopped.items() if p not in partitions}
 
     def _window(self, partition: int, poisoned: bool) -> Window:
         window = self._windows.get(partition)

@@ -20,6 +20,7 @@ from infra.runtime.logging import bind_partition, get_logger
 from infra.runtime.metrics import StreamsMetrics
 from streams.dead_letters import DeadLetters, is_statement, of_refused, outcome_of_refused
 from streams.health import Health
+from streams.limits import Gate
 from streams.processor import Batch, Processor, Record
 from streams.progress import Progress, flush_row
 from streams.rows import tables
@@ -58,6 +59,7 @@ class Pipeline:
         sink: Sink,
         unwritten: Unwritten,
         dead_letters: DeadLetters,
+        gate: Gate,
         metrics: StreamsMetrics,
         health: Health,
         origin: Origin,
@@ -68,12 +70,14 @@ class Pipeline:
         self._sink = sink
         self._unwritten = unwritten
         self._dead_letters = dead_letters
+        self.gate = gate
         self._metrics = metrics
         self._health = health
         self._origin = origin
         self._clock = clock
         self._acknowledge = acknowledge
         self._waiting = Waiting()
+        self._released: dict[int, int] = {}
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.progress = Progress(origin.generation)
@@ -120,6 +124,8 @@ class Pipeline:
                 # Little waited: while the store was at work it became more, and one batch of it costs less than two.
                 writing = None
                 continue
+            if not await self._let_go_on():
+                continue
             run = waiting.cut()
             try:
                 batch = await self.in_core(partial(self._process, run.records, self._processor.process))
@@ -130,6 +136,14 @@ class Pipeline:
             if writing is not None:
                 await writing
             writing = self._write(batch, run)
+
+    async def _let_go_on(self) -> bool:
+        """Between batches: what was held back of partitions that may go on comes first. Whether anything waits."""
+        for partition, accepted_until in tuple(self._released.items()):
+            held = await self.in_core(partial(self.gate.release, partition, accepted_until))
+            if self._released.pop(partition, None) is not None:
+                self._waiting.put_back(held)
+        return self._waiting.arrived.is_set()
 
     async def _mend(self) -> None:
         """A batch could not be processed or not be written: its records are done again, one by one.
@@ -175,7 +189,14 @@ class Pipeline:
 
     def _process(self, records: Sequence[Record], process: Callable[[Sequence[Record]], Batch]) -> Batch:
         self._processor.trim()
-        return process(records)
+        records = self.gate.let_through(records)
+        batch = process(records) if records else Batch()
+        if self.gate.judge(batch):
+            # Of a partition that is stopped nothing is written: all is processed again from what the store holds.
+            self._processor.drop({record.partition for record in records})
+            records = self.gate.let_through(records)
+            batch = process(records) if records else Batch()
+        return batch
 
     def _write(self, batch: Batch, run: Run) -> asyncio.Task[None]:
         """Write a batch; the next one may be processed at once."""
@@ -199,6 +220,9 @@ class Pipeline:
         await self.tell(self._written(batch, run))
         self.touched |= batch.students
         self._health.progress()
+        if letters:
+            # The core remembers statements that are not stored, and would take a replay for a repetition.
+            await self.in_core(partial(self._processor.drop, {letter.partition for letter in letters}))
         self._count(batch, len(letters))
 
     def _written(self, batch: Batch, run: Run) -> list[int]:
@@ -214,11 +238,19 @@ class Pipeline:
         """Run something in the core's thread, after what runs there."""
         return await asyncio.get_running_loop().run_in_executor(self._core, action)
 
+    def release(self, partition: int, accepted_until: int) -> None:
+        """Have a stopped partition go on: what of it may be put aside, up to an offset, was decided."""
+        self._released[partition] = accepted_until
+        self._waiting.arrived.set()
+
     def drop(self, partitions: Collection[int]) -> None:
         """Forget partitions that were revoked, after the batch in hand."""
+        for partition in partitions:
+            self._released.pop(partition, None)
         self.progress.drop(partitions)
         self._waiting.drop(partitions)
         self._core.submit(self._processor.drop, partitions)
+        self._core.submit(self.gate.drop, partitions)
 
     async def tell(self, partitions: Collection[int]) -> None:
         """Write how far these partitions are."""
@@ -234,6 +266,7 @@ class Pipeline:
         refused: list[Refused] = []
         for columns in tables.OF_STATEMENTS:
             refused += self._insert(columns, batch.rows[columns])
+            self._health.progress()
         lost = [
             outcome_of_refused(of_refused(r, self._origin.topic, self._origin.generation, self._clock()))
             for r in refused
@@ -261,7 +294,7 @@ class Pipeline:
             return self._sink.insert(columns, rows)
 
     def _tell(self, partitions: Collection[int]) -> None:
-        self._insert(tables.SINK_PROGRESS, self.progress.rows(partitions, self._clock()))
+        self._insert(tables.SINK_PROGRESS, self.progress.rows(partitions))
 
     def _count(self, batch: Batch, refused: int) -> None:
         metrics, now = self._metrics, self._clock()

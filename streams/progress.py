@@ -31,6 +31,7 @@ class Progress:
         self._generation = generation
         self._flushed: dict[int, int] = {}
         self._ends: dict[int, int] = {}
+        self._checked: dict[int, int] = {}
         self._stored: dict[int, int] = {}
 
     def flushed(self, partition: int, offset: int, stored: Iterable[int] = ()) -> None:
@@ -38,9 +39,10 @@ class Progress:
         self._flushed[partition] = max(offset, self._flushed.get(partition, -1))
         self._stored[partition] = max(self._stored.get(partition, 0), max(stored, default=0))
 
-    def end(self, partition: int, offset: int) -> None:
-        """The last offset of the log, as seen last."""
-        self._ends[partition] = offset
+    def end(self, partition: int, offset: int, seen_us: int) -> None:
+        """The last offset of the log, as seen at that time (µs)."""
+        self._ends[partition] = max(offset, self._ends.get(partition, -1))
+        self._checked[partition] = max(seen_us, self._checked.get(partition, 0))
 
     def last(self, partition: int) -> int:
         """Last offset whose rows are all written, -1 for none that this worker knows of."""
@@ -53,10 +55,10 @@ class Progress:
     def drop(self, partitions: Iterable[int]) -> None:
         """Forget partitions that were revoked."""
         for partition in partitions:
-            for known in (self._flushed, self._ends, self._stored):
+            for known in (self._flushed, self._ends, self._checked, self._stored):
                 known.pop(partition, None)
 
-    def rows(self, partitions: Iterable[int], now_us: int) -> list[Row]:
+    def rows(self, partitions: Iterable[int]) -> list[Row]:
         """Rows of the table sink_progress, for the partitions of which something is known."""
         return [
             (
@@ -65,7 +67,7 @@ class Progress:
                 self.last(p),
                 max(self._ends.get(p, -1), self.last(p)),
                 self._stored.get(p, 0),
-                now_us,
+                self._checked.get(p, 0),
             )
             for p in partitions
             if p in self._flushed or p in self._ends

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -59,6 +60,7 @@ class Sink:
         self._stop = stop
         self._client: Client | None = None
         self._types: dict[str, dict[str, str]] = {}
+        self._asked_at: float | None = None
         self.away = ""
         """Why the store does not take what it was asked last; empty when it did."""
 
@@ -78,11 +80,17 @@ class Sink:
                 if len(refused) <= max(FEW, len(rows) // 2):
                     return refused
                 # Most rows refused is no fault of the rows: the table is not what this program knows, for one.
+                self.away = f"ClickHouse refuses most rows of {columns.table}: {str(error)[:200]}"
                 log.warning("most rows refused; trying again", table=columns.table, rows=len(rows), error=str(error))
                 self.close()
                 self._pause(LONGEST_PAUSE_SECONDS)
             else:
                 return []
+
+    def asking_seconds(self) -> float:
+        """How long the request in hand has been under way; 0 when there is none. For any thread."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else time.monotonic() - asked_at
 
     def close(self) -> None:
         """Close the client; the next call opens another one."""
@@ -110,6 +118,7 @@ class Sink:
             try:
                 if self._client is None:
                     self._client = self._connect()
+                self._asked_at = time.monotonic()
                 done = action(self._client)
             except Exception as error:
                 if is_data_error(error):
@@ -120,6 +129,8 @@ class Sink:
             else:
                 self.away = ""
                 return done
+            finally:
+                self._asked_at = None
             self._pause(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 

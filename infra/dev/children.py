@@ -11,6 +11,9 @@ from infra.dev.front.process import Front
 from infra.dev.supervisor import Spec
 from infra.runtime.settings import Settings
 
+WORKER_UNHEALTHY_SECONDS = 8.0
+"""A worker says that it is not live after streams.liveness_timeout_seconds without progress: with this, a stall is
+noticed and the worker started again within 30 s of its beginning."""
 COMMAND = (sys.executable, "-m", "infra.cli")
 
 
@@ -45,6 +48,7 @@ def service_specs(
                 data.log(name.replace(" ", "-")),
                 {**environment, "ROUNDTRIP_STREAMS__PORT": str(port)},
                 ready=health.http(f"http://{streams.host}:{port}/health/live"),
+                unhealthy_seconds=WORKER_UNHEALTHY_SECONDS,
                 grace_seconds=30.0,
             )
         )

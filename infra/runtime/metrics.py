@@ -84,6 +84,9 @@ class StreamsMetrics(_Group):
         self.dead_letters = self._counter(
             "streams_dead_letters_total", "statements and envelopes put aside, by reason", "reason"
         )
+        self.stopped = self._gauge(
+            "streams_partition_stopped", "1 while a partition is stopped for its dead letters", "partition"
+        )
         self.refolds = self._counter("streams_refolds_total", "students folded again, since an attempt came late")
         self.corrections = self._counter(
             "streams_corrections_total", "corrections found and put into the log, by reason", "reason"

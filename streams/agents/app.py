@@ -50,6 +50,8 @@ def create_app(settings: Settings, partitions: Mapping[str, int]) -> faust.App:
         broker_commit_livelock_soft_timeout=LONG_SECONDS,
     )
     app.transport = ReadCommittedTransport(app.conf.broker_consumer, app)
+    # There are no tables: without this an empty directory for them is made in the working directory.
+    app._create_directories = lambda: None
     app.finalize()
     app.assignor.known = partitions
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import faust
@@ -12,6 +12,7 @@ from faust.types import TP
 from infra.runtime.logging import get_logger
 from streams.agents.app import partitions_of
 from streams.health import Health
+from streams.log_ends import LogEnds
 from streams.pipeline import Pipeline
 from streams.processor import Record
 from streams.sink import StoppedError
@@ -112,12 +113,15 @@ def to_record(message: Any) -> Record:
 class Partitions:
     """The partitions of the statements topic that this worker owns, and how far they are."""
 
-    def __init__(self, app: faust.App, topic: str, pipeline: Pipeline, offsets: Offsets, health: Health) -> None:
+    def __init__(
+        self, app: faust.App, topic: str, pipeline: Pipeline, offsets: Offsets, health: Health, ends: LogEnds
+    ) -> None:
         self._app = app
         self._topic = topic
         self._pipeline = pipeline
         self._offsets = offsets
         self._health = health
+        self._ends = ends
         self.assigned: list[int] = []
         self.newly_assigned: set[int] = set()
         # Faust keeps weak references to what is connected to its signals.
@@ -130,6 +134,7 @@ class Partitions:
         self._offsets.drop(revoked)
         mine = partitions_of(self._topic, revoked)
         self._pipeline.drop(mine)
+        self._ends.drop(mine)
         self.assigned = [p for p in self.assigned if p not in mine]
 
     async def _on_assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
@@ -138,15 +143,46 @@ class Partitions:
         self._health.ready = True
         log.info("partitions assigned", partitions=self.assigned)
 
+    def pause(self, partitions: Collection[int]) -> None:
+        """Fetch nothing of these partitions; to be said again, since Faust resumes what its buffers let go."""
+        tps = {TP(self._topic, partition) for partition in partitions}
+        self._app.consumer.pause_partitions(tps)
+        self._app.consumer._buffered_partitions.difference_update(tps)
+
+    def resume(self, partitions: Collection[int]) -> None:
+        """Fetch of these partitions again."""
+        self._app.consumer.resume_partitions({TP(self._topic, partition) for partition in partitions})
+
     def look(self) -> None:
-        """Learn how far the log was read, and mark as done what holds no records."""
-        progress = self._pipeline.progress
-        for tp, read in self._app.consumer.read_until().items():
-            if tp.topic != self._topic or tp.partition not in self.assigned:
+        """Learn how far the log was read, and mark as done what holds no records.
+
+        Where the log ends is asked of the consumer and of a client of its own: a consumer that does not fetch knows
+        nothing of what came since.
+        """
+        progress, stopped = self._pipeline.progress, self._pipeline.gate.stopped
+        known = self._app.consumer.read_until()
+        unfetched: dict[int, int] = {}
+        for partition in self.assigned:
+            tp = TP(self._topic, partition)
+            end, asked_us = self._ends.end(partition)
+            committed = self._ends.committed(partition)
+            if committed is not None:  # written before this worker owned it
+                progress.flushed(partition, committed - 1)
+            if (read := known.get(tp)) is not None:
+                position = read.position
+                if progress.last(partition) >= read.last_record:
+                    # All records are written: what lies between the last one and the position are markers.
+                    progress.flushed(partition, position - 1)
+                    self._offsets.done(tp, position)
+                progress.end(partition, read.end - 1, read.seen_us)
+                in_hand = read.fetched or read.last_record > progress.last(partition)
+            elif committed is not None:
+                position, in_hand = committed, False
+            else:
                 continue
-            if progress.last(tp.partition) >= read.last_record:
-                # All records are written: what lies between the last one and the position are markers.
-                progress.flushed(tp.partition, read.position - 1)
-                self._offsets.done(tp, read.position)
-            progress.end(tp.partition, read.end - 1)
-        self._health.look({p: lag for p, lag in progress.lags().items() if p in self.assigned})
+            if asked_us:
+                progress.end(partition, end - 1, asked_us)
+            if position < end and not in_hand and partition not in stopped:
+                unfetched[partition] = position
+        lags = {p: lag for p, lag in progress.lags().items() if p in self.assigned}
+        self._health.look(lags, unfetched, rebalancing=self._app.rebalancing)

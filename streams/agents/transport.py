@@ -32,11 +32,15 @@ class ReadUntil(NamedTuple):
         last_record: offset of the last record handed to Faust, -1 for none since the assignment.
         position: next offset to read: between ``last_record`` and it there are only markers of transactions.
         end: end of the log for readers of committed records (the offset after the last).
+        seen_us: when the broker told so, µs.
+        fetched: whether records from ``position`` on are in memory, and will be handed over.
     """
 
     last_record: int
     position: int
     end: int
+    seen_us: int = 0
+    fetched: bool = False
 
 
 class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -87,7 +91,9 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             fetched = records.get(tp)
             before = known.get(mine)
             last = fetched[-1].offset if fetched else before.last_record if before else -1
-            known[mine] = ReadUntil(last, state.position, max(state.lso, state.position))
+            waits = tp in consumer._fetcher._records and (active_partitions is None or mine in active_partitions)
+            end = max(state.lso, state.position)
+            known[mine] = ReadUntil(last, state.position, end, (state.timestamp or 0) * 1_000, waits)
         return records
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import limits
-from streams.limits import Entry, Gate, HeldTooMuchError, Known, Limit, Window
+from streams.limits import Entry, Gate, HeldTooMuchError, Known, Limit, Stop, Window
 from streams.processor import Batch, Record
 from streams.rows import tables
 
@@ -78,10 +78,9 @@ def test_a_stopped_partition_holds_back_what_comes_and_others_go_on() -> None:
     records = [Record(0, 5, b"x"), Record(1, 9, b"y"), Record(0, 6, b"z")]
     assert gate.let_through(records) == records
     assert gate.judge(batch(0, 6, 200, ("dead", "undecodable", 150)))
-    assert gate.stopped == {0: "150 of the last 200 statements cannot be processed (undecodable 150)"}
+    assert gate.stopped == {0: Stop("150 of the last 200 statements cannot be processed (undecodable 150)", 5)}
     assert gate.let_through(records) == [records[1]]
     assert gate.let_through([records[0], Record(0, 7, b"")]) == []
-    assert gate.first_held(0) == 5
     assert [record.offset for record in gate.release(0, 7)] == [5, 6, 7]
     assert gate.stopped == {}
 
@@ -94,7 +93,7 @@ def test_what_was_accepted_is_put_aside_and_what_comes_behind_it_is_judged() -> 
     both.rows[tables.OUTCOMES] += batch(0, 6, 200, ("dead", "undecodable", 150)).rows[tables.OUTCOMES]
     gate.let_through([Record(0, 6, b"x"), Record(0, 7, b"x")])
     assert gate.judge(both)
-    assert gate.stopped[0].startswith("120 of")
+    assert gate.stopped[0].why.startswith("120 of")
 
 
 def test_conflicts_and_duplicates_stop_nobody() -> None:

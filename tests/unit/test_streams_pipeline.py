@@ -19,6 +19,7 @@ from schemas.events import DeadLetter, Envelope, Item
 from streams import waiting
 from streams.health import Health
 from streams.learner.calibration import Calibration
+from streams.limits import Gate, Known, Limit
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows import tables
@@ -79,6 +80,7 @@ class Bench:
             SlowSink(self.store, before),  # type: ignore[arg-type]
             unwritten,
             self.letters,  # type: ignore[arg-type]
+            Gate(Limit(share=0.3, window=8, least=4), lambda partition: Known()),
             StreamsMetrics(CollectorRegistry()),
             Health(30.0, time.monotonic),
             Origin("statements", 1, "w"),
@@ -270,6 +272,32 @@ async def test_what_waits_of_a_revoked_partition_is_left_to_its_owner() -> None:
     assert {(row["partition"], row["offset"]) for row in bench.store.tables[tables.STATEMENTS].values()} <= {
         (0, 0), (0, 1), (1, 0), (1, 1),
     }  # fmt: skip
+
+
+async def test_a_partition_with_too_much_poison_is_stopped_and_the_others_are_written() -> None:
+    poison = [msgspec.structs.replace(item, statement=b"{") for item in ITEMS[40:44]]
+    records = [
+        *(Record(0, n, record.value) for n, record in enumerate(RECORDS[:10])),
+        *(Record(1, n, record.value) for n, record in enumerate(RECORDS[:3])),
+        Record(1, 3, msgspec.msgpack.encode(poison)),
+        Record(1, 4, RECORDS[11].value),
+        Record(0, 10, RECORDS[12].value),
+    ]
+    async with Bench() as bench:
+        await bench.handle([*records[:13], records[15]])
+        assert bench.pipeline.gate.stopped == {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(waiting, "LARGEST_BATCH_BYTES", 1_000_000)
+            await bench.handle([*records[13:15], Record(0, 11, RECORDS[13].value)])
+        assert list(bench.pipeline.gate.stopped) == [1]
+        assert not bench.letters.kept
+        assert not [row for row in bench.store.tables[tables.OUTCOMES].values() if row["outcome"] == "dead"]
+        assert (bench.pipeline.progress.last(0), bench.pipeline.progress.last(1)) == (11, 2)
+        held = bench.pipeline.gate.release(1, accepted_until=3)
+        assert [record.offset for record in held] == [3, 4]
+        await bench.handle(held)
+    assert bench.pipeline.progress.last(1) == 4
+    assert len(bench.letters.kept) == 4
 
 
 async def test_a_read_waits_only_for_the_students_that_are_being_written() -> None:

@@ -23,7 +23,7 @@ class Assignment:
 
     def __init__(self, position: int, end: int) -> None:
         self.tps = frozenset({STATEMENTS})
-        self.state = SimpleNamespace(has_valid_position=True, position=position, lso=end)
+        self.state = SimpleNamespace(has_valid_position=True, position=position, lso=end, timestamp=7)
 
     def state_value(self, _tp: TopicPartition) -> Any:
         return self.state
@@ -34,7 +34,9 @@ class Reads:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, assignment: Assignment) -> None:
         self._subscription = SimpleNamespace(assignment=assignment)
-        self._consumer = SimpleNamespace(_subscription=SimpleNamespace(subscription=self._subscription))
+        self._consumer = SimpleNamespace(
+            _subscription=SimpleNamespace(subscription=self._subscription), _fetcher=SimpleNamespace(_records={})
+        )
         self._records: dict[TopicPartition, list[Any]] = {}
         self.thread = ReadCommittedThread.__new__(ReadCommittedThread)
         self.thread._consumer = self._consumer
@@ -61,7 +63,7 @@ async def test_the_last_record_and_the_markers_after_it_are_told(monkeypatch: py
     reads = Reads(monkeypatch, Assignment(position=0, end=9))
     await reads.fetch(3, 4, position=5)
     await reads.fetch(position=6)
-    assert reads.told() == ReadUntil(last_record=4, position=6, end=9)
+    assert reads.told() == ReadUntil(last_record=4, position=6, end=9, seen_us=7_000)
 
 
 async def test_a_fetch_that_ends_during_a_rebalance_marks_nothing_of_the_next_assignment(
@@ -73,7 +75,7 @@ async def test_a_fetch_that_ends_during_a_rebalance_marks_nothing_of_the_next_as
     reads.assign(Assignment(position=3, end=9))
     assert reads.told() is None, "nothing was read since: records 3 and 4 may not be written"
     await reads.fetch(position=3)
-    assert reads.told() == ReadUntil(last_record=-1, position=3, end=9)
+    assert reads.told() == ReadUntil(last_record=-1, position=3, end=9, seen_us=7_000)
 
 
 class Consumer:
