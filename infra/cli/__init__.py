@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, calibrate, dead_letters, replay, services, stack
+from infra.cli import admin, calibrate, dead_letters, rebuild, replay, services, stack
 
 app = typer.Typer(
     name="roundtrip",
@@ -18,6 +18,7 @@ app = typer.Typer(
 stack.register(app)
 services.register(app)
 calibrate.register(app)
+rebuild.register(app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(admin.app, name="admin")

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from streams.history import Decision, Kept, Key, attempt_of, is_out, key_of
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, LearnerState, fold
 from streams.rebuild.differences import Difference, Values, compare, words
 from streams.rows import tables
-from streams.rows.arrival import Arrival, attempt_row
+from streams.rows.arrival import attempt_row
 from streams.rows.days import LocalDays
 from streams.rows.engagement import DayCount
 from streams.rows.tables import Columns, Row
@@ -27,43 +28,28 @@ STATES: Final = tables.STUDENT_STATE_REMOVALS
 REBUILT: Final = (ATTEMPTS, DAYS, SKILLS, STATES)
 """What is computed again, in the order of writing."""
 
-StatementKey = tuple[int, str]
-"""Timestamp (µs) and id of a statement."""
-
-
-class Source(NamedTuple):
-    """A statement of the student's, as stored; ``revision`` is the offset of what put it back, -1: as it came."""
-
-    arrival: Arrival
-    generation: int
-    revision: int
-
-
-class TakenOut(NamedTuple):
-    """Newest row of the table removals about a statement."""
-
-    restored: bool
-    generation: int
-    offset: int
-
 
 @dataclass
 class Record:
-    """All that is stored of a student; ``unreadable`` says why it cannot be folded, where it cannot."""
+    """All that was kept of a student, with what was taken out; ``unreadable`` says why it cannot be folded."""
 
-    sources: dict[StatementKey, Source] = field(default_factory=dict)
-    taken: dict[StatementKey, TakenOut] = field(default_factory=dict)
+    kept: list[Kept] = field(default_factory=list)
+    removed: dict[Key, Decision] = field(default_factory=dict)
     unreadable: str = ""
 
 
 @dataclass
 class Live:
-    """The rows of a student as readers see them, by column."""
+    """The rows of a student as readers see them, by column.
 
-    attempts: dict[StatementKey, Values] = field(default_factory=dict)
+    ``revised`` is the offset of the last event that took out an attempt or put one back, -1 for none.
+    """
+
+    attempts: dict[Key, Values] = field(default_factory=dict)
     days: dict[int, Values] = field(default_factory=dict)
     skills: dict[str, Values] = field(default_factory=dict)
     state: Values | None = None
+    revised: int = -1
 
 
 class Bounds(NamedTuple):
@@ -117,20 +103,34 @@ class _Judgement:
         self._live = live
         self._bounds = bounds
         self._calibration = calibration
-        self._taken = record.taken
-        self._sources = record.sources
+        self._removed = record.removed
         self._cutoff = max(bounds.written, self._standing(live.state))
-        self._present = {
-            key: source
-            for key, source in record.sources.items()
-            if (taken := record.taken.get(key)) is None or taken.restored
-        }
+        self._present = self._choose(record)
         self._verdict = Verdict()
+
+    def _choose(self, record: Record) -> dict[Key, Kept]:
+        """What stands, each statement once: as it came first, or as it came back."""
+        found: dict[Key, Kept] = {}
+        for kept in record.kept:
+            key = key_of(kept.arrival)
+            if is_out(key, record.removed):
+                continue
+            known = found.get(key)
+            if known is None or self._rank(kept) < self._rank(known):
+                found[key] = kept
+        return found
+
+    def _rank(self, kept: Kept) -> tuple[bool, int, int]:
+        offset = self._own(kept.generation, kept.arrival.offset)
+        decision = self._removed.get(key_of(kept.arrival))
+        came_back = decision is not None and decision.restored and decision.offset == offset
+        return not came_back, offset, kept.arrival.idx
 
     def pronounce(self, days: LocalDays) -> Verdict:
         verdict = self._verdict
         # What came last about a statement hides what was before it: at this cutoff nobody can tell.
-        verdict.unsettled = any(self._own(t.generation, t.offset) > self._cutoff for t in self._taken.values())
+        decided = max((decision.offset for decision in self._removed.values()), default=-1)
+        verdict.unsettled = max(decided, self._live.revised) > self._cutoff
         self._judge_attempts()
         self._judge_days(days)
         self._judge_states()
@@ -143,40 +143,41 @@ class _Judgement:
     def _standing(self, row: Values | None) -> int:
         return -1 if row is None else self._own(row["generation"], row["watermark"])
 
-    def _position(self, source: Source) -> int:
-        return max(self._own(source.generation, source.arrival.offset), self._own(source.generation, source.revision))
+    def _position(self, kept: Kept) -> int:
+        decision = self._removed.get(key_of(kept.arrival))
+        return max(self._own(kept.generation, kept.arrival.offset), decision.offset if decision is not None else -1)
 
     # Tables
 
     def _judge_attempts(self) -> None:
         names = tables.ATTEMPTS.names
         for key in sorted(self._live.attempts.keys() | self._present.keys()):
-            source, live = self._present.get(key), self._live.attempts.get(key)
-            taken = self._taken.get(key)
+            kept, live = self._present.get(key), self._live.attempts.get(key)
+            decided = decision.offset if (decision := self._removed.get(key)) is not None else -1
             told = f"statement {key[1]}"
-            if source is not None and source.arrival.outcome is not None:
-                if live is None and self._position(source) > self._cutoff:
+            if kept is not None and kept.arrival.outcome is not None:
+                if live is None and self._position(kept) > self._cutoff:
                     continue  # on its way
-                plain = attempt_row(source.arrival, source.generation)
-                revision = live["revision"] if live else taken.offset if taken else -1
+                plain = attempt_row(kept.arrival, kept.generation)
+                revision = decided if live is None else live["revision"]
                 standing = None if live is None else {name: live[name] for name in names}
                 self._add(ATTEMPTS, told, (*plain, revision, 0), standing, dict(zip(names, plain, strict=True)))
             elif live is not None:
-                revision = max(int(str(live["revision"])), taken.offset if taken else -1)
+                revision = max(int(str(live["revision"])), decided)
                 self._add(ATTEMPTS, told, (*(live[name] for name in names), revision, 1), live, None)
 
     def _judge_days(self, days: LocalDays) -> None:
-        by_day: dict[int, list[Source]] = defaultdict(list)
-        for source in self._present.values():
-            by_day[days.day_of(source.arrival.item.timestamp)].append(source)
+        by_day: dict[int, list[Kept]] = defaultdict(list)
+        for kept in self._present.values():
+            by_day[days.day_of(kept.arrival.item.timestamp)].append(kept)
         for day in sorted(by_day.keys() | self._live.days.keys()):
             live = self._live.days.get(day)
             cutoff = max(self._cutoff, self._standing(live))
             count, needed = DayCount(), -1
             count.base = -2  # everything is to be counted, whatever its offset
-            for source in by_day.get(day, ()):
-                if (position := self._position(source)) <= cutoff:
-                    count.add(source.arrival)
+            for kept in by_day.get(day, ()):
+                if (position := self._position(kept)) <= cutoff:
+                    count.add(kept.arrival)
                     needed = max(needed, position)
             if count.statements:
                 generation, partition, count.watermark = self._stamp(live, needed)
@@ -189,14 +190,13 @@ class _Judgement:
         attempts: list[Attempt] = []
         needed = -1
         needed_of: dict[str, int] = defaultdict(lambda: -1)
-        for source in self._present.values():
-            position, arrival = self._position(source), source.arrival
+        for kept in self._present.values():
+            position, arrival = self._position(kept), kept.arrival
             if arrival.outcome is None or position > self._cutoff:
                 continue
-            item = arrival.item
-            attempts.append(Attempt(item.timestamp, item.statement_id, arrival.activity, item.skills, arrival.outcome))
+            attempts.append(attempt_of(arrival))
             needed = max(needed, position)
-            for skill in item.skills:
+            for skill in arrival.item.skills:
                 needed_of[skill] = max(needed_of[skill], position)
         learner = fold(attempts, self._calibration)
         state, version = self._live.state, self._calibration.version

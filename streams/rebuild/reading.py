@@ -6,39 +6,22 @@ before it, so it is there when the statements are read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from string import Template
 from typing import Any
 
-from schemas.events import CREDIT, Item
+from streams.kept import KeptReads, Reader, listed
 from streams.rebuild.differences import MOMENTS
-from streams.rebuild.judging import ATTEMPTS, DAYS, SKILLS, STATES, Live, Record, Source, TakenOut
-from streams.rows.arrival import Fault, read
+from streams.rebuild.judging import ATTEMPTS, DAYS, SKILLS, STATES, Live, Record
 from streams.rows.tables import Columns
-from streams.store import Reader
 
-_STORED = (
-    "student_id, toUnixTimestamp64Micro(timestamp), statement_id, toUnixTimestamp64Micro(stored), provider_id, digest,"
-    " generation, partition, offset, idx, revision"
-)
 _WRITTEN = "SELECT partition, max(offset) FROM sink_progress WHERE generation = $generation GROUP BY partition"
+_NEWEST = "SELECT max(generation) FROM sink_progress"
 _LIVE = "SELECT $columns FROM $table FINAL WHERE student_id IN ($students)"
-_TAKEN = (
-    "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, restored, generation, offset"
-    " FROM removals FINAL WHERE student_id IN ($students)"
+_REVISED = (
+    "SELECT student_id, max(revision) FROM attempts WHERE student_id IN ($students) AND generation = $generation"
+    " AND revision >= 0 GROUP BY student_id"
 )
-_STATEMENTS = f"SELECT {_STORED}, verb, skills, statement FROM statements FINAL WHERE student_id IN ($students)"  # noqa: S608
-_CREDITS = f"SELECT {_STORED} FROM credits FINAL WHERE student_id IN ($students)"  # noqa: S608
-_CONTENTS = (
-    "SELECT statement_id, digest, toUnixTimestamp64Micro(timestamp), verb, skills, statement FROM statements"
-    " WHERE statement_id IN ($statements)"
-)
-_PART = 2_000
-
-
-def listed(ids: Iterable[str]) -> str:
-    """Ids for an IN; they are UUIDs that the store has told, or that were checked."""
-    return ",".join(f"'{one}'" for one in ids)
 
 
 def rows_of(read_columns: Reader, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
@@ -51,7 +34,7 @@ def written(read_columns: Reader, generation: int) -> dict[int, int]:
     return dict(rows_of(read_columns, _WRITTEN, generation=generation))
 
 
-def live_rows(read_columns: Reader, students: Collection[str]) -> dict[str, Live]:
+def live_rows(read_columns: Reader, students: Collection[str], generation: int) -> dict[str, Live]:
     """The rows of these students as readers see them; moments in µs, days as numbers."""
     found = {student: Live() for student in students}
     for row in _rows(read_columns, STATES, students):
@@ -62,6 +45,8 @@ def live_rows(read_columns: Reader, students: Collection[str]) -> dict[str, Live
         found[row["student_id"]].days[row["day"]] = row
     for row in _rows(read_columns, ATTEMPTS, students):
         found[row["student_id"]].attempts[row["timestamp"], row["statement_id"]] = row
+    for student, revised in rows_of(read_columns, _REVISED, students=listed(students), generation=generation):
+        found[student].revised = revised
     return found
 
 
@@ -82,52 +67,19 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
 
 
-def records(read_columns: Reader, students: Collection[str]) -> dict[str, Record]:
-    """All that is stored of these students, with what was taken out of their records."""
-    found = {student: Record() for student in students}
-    mine = listed(students)
-    for student, timestamp, statement_id, restored, generation, offset in rows_of(read_columns, _TAKEN, students=mine):
-        found[student].taken[timestamp, statement_id] = TakenOut(bool(restored), generation, offset)
-    for *stored, verb, skills, statement in rows_of(read_columns, _STATEMENTS, students=mine):
-        _keep(found, stored, (verb, list(skills), statement), 0)
-    credited = [list(row) for row in rows_of(read_columns, _CREDITS, students=mine)]
-    contents = _contents(read_columns, {row[2] for row in credited})
-    for stored in credited:
-        told = contents.get((stored[2], stored[5], stored[1])) or contents.get((stored[2], stored[5], None))
-        if told is None:
-            found[stored[0]].unreadable = f"statement {stored[2]}, which credits the student, is not stored"
-        else:
-            _keep(found, stored, told, CREDIT)
-    return found
-
-
-def _keep(found: dict[str, Record], stored: Sequence[Any], told: tuple[str, list[str], str], flags: int) -> None:
-    """One statement of a student; a row under the student itself goes before one that credits the student."""
-    student, timestamp, statement_id, accepted, provider, digest, generation, partition, offset, idx, revision = stored
-    verb, skills, statement = told
-    item = Item(
-        statement_id, student, provider, verb, skills, timestamp, accepted, digest, flags, statement.encode()
-    )  # fmt: skip
-    record = found[student]
+def records(reads: KeptReads, students: Collection[str]) -> dict[str, Record]:
+    """All that was kept of these students; where one's statements cannot be read, the others' are all the same."""
     try:
-        source = Source(read(partition, offset, idx, item), generation, revision)
-    except Fault as fault:
-        record.unreadable = f"statement {statement_id} cannot be read: {fault.message}"
-        return
-    record.sources.setdefault((timestamp, statement_id), source)
+        kept = reads.kept(students)
+    except ValueError as error:
+        if len(students) == 1:
+            return {student: Record(unreadable=str(error)) for student in students}
+        return {student: record for one in students for student, record in records(reads, [one]).items()}
+    removed = reads.removals(students)
+    return {student: Record(some, removed.get(student, {})) for student, some in kept.items()}
 
 
-def _contents(
-    read_columns: Reader, statement_ids: Collection[str]
-) -> dict[tuple[str, int, int | None], tuple[str, list[str], str]]:
-    """What statements say, by id and digest, with their timestamp and without; also of those taken out since."""
-    found: dict[tuple[str, int, int | None], tuple[str, list[str], str]] = {}
-    ids = sorted(statement_ids)
-    for start in range(0, len(ids), _PART):
-        some = listed(ids[start : start + _PART])
-        for statement_id, digest, timestamp, verb, skills, statement in rows_of(
-            read_columns, _CONTENTS, statements=some
-        ):
-            told = verb, list(skills), statement
-            found[statement_id, digest, timestamp] = found[statement_id, digest, None] = told
-    return found
+def newest_generation(read_columns: Reader) -> int:
+    """Of the statements topic, that sinks have told of; 0 for none."""
+    [(newest,)] = rows_of(read_columns, _NEWEST)
+    return int(newest)

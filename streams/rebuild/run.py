@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from streams.kept import KeptReads
 from streams.learner.calibration import Calibration
 from streams.rebuild.differences import Difference
 from streams.rebuild.journal import Journal, Step
@@ -141,7 +142,8 @@ class Rebuild:
             if look:
                 time.sleep(PAUSE_SECONDS)
             offsets = self._offsets()
-            live, stored = live_rows(read, looking), records(read, looking)
+            live = live_rows(read, looking, options.generation)
+            stored = records(KeptReads(read, options.generation), looking)
             for student in looking:
                 if stored[student].unreadable:
                     left[student] = stored[student].unreadable

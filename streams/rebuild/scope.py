@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from string import Template
 from uuid import UUID
 
+from streams.kept import Reader
 from streams.rebuild.judging import REBUILT
 from streams.rebuild.reading import rows_of
-from streams.store import Reader
 
 MOST_STUDENTS = 500
 MOST_STATEMENTS = 20_000

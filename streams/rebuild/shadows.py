@@ -13,8 +13,9 @@ from string import Template
 from typing import Final
 
 from infra.runtime.settings import ClickHouseSettings
+from streams.kept import listed
 from streams.rebuild.judging import ATTEMPTS, DAYS, REBUILT, SKILLS, STATES
-from streams.rebuild.reading import listed, rows_of
+from streams.rebuild.reading import rows_of
 from streams.rebuild.store import CommandStore
 from streams.rows.tables import Columns
 

@@ -1,0 +1,49 @@
+"""How far a long command is: a bar in a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+LINE_EVERY: Final = 5.0
+
+
+class Bar:
+    """Progress of something up to a total; a context manager. Lines said meanwhile stand above the bar."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, max(total, 1)
+        self._said = time.monotonic()
+        self._bar: Progress | None = None
+        if sys.stdout.isatty():
+            columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
+            self._bar = Progress(*columns)
+            self._task = self._bar.add_task(what, total=self._total, words="")
+
+    def __enter__(self) -> Self:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, done: int, words: str) -> None:
+        """Say how far it is."""
+        if self._bar:
+            self._bar.update(self._task, completed=min(done, self._total), words=words)
+        elif time.monotonic() - self._said >= LINE_EVERY:
+            self._said = time.monotonic()
+            self.say(f"{self._what} {min(100 * done // self._total, 100)}% · {words}")
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if self._bar:
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(line, flush=True)
