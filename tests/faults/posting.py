@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from infra.dev.posting import Connection
 from ingest.credentials import Issued
-from tests.faults.statements import Plan, Request
+from tests.faults.plan import Plan, Request
 
 PATIENCE_SECONDS = 90.0
 

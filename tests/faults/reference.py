@@ -9,20 +9,25 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.faults.statements import ALIGNMENTS, CALIBRATION, VERB, Statement
+from tests.faults.plan import Plan
+from tests.faults.statements import ALIGNMENTS, CALIBRATION, VERB, Statement, accounts
 
 ZONE = ZoneInfo("America/Chicago")
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 OUTCOMES = ("answered", "scored")
+OF_OTHERS = ("attended", "voided")
+"""Verbs that somebody else states about a student."""
+MOVED = "of whoever it was credited to when it came"
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 """Rows of a table by their key."""
 
 
 class Credit(NamedTuple):
-    """A statement for one student."""
+    """A statement for one student. ``placed``: where its row stands, if that follows from the plan."""
 
     student: str
+    placed: str
     at: int
     id: str
     provider: str
@@ -58,31 +63,34 @@ class Credit(NamedTuple):
         return int(told[2:-1]) * (60_000 if told.endswith("M") else 1_000)
 
 
-def credits(
-    originals: Mapping[str, tuple[int, Statement]], students: Mapping[str, str], providers: list[str]
-) -> list[Credit]:
+def credits(plan: Plan, students: Mapping[str, str], providers: list[str]) -> list[Credit]:
     """Each statement for each of its students; ``students`` by account name, ``providers`` by way."""
     found = []
-    for statement_id, (way, statement) in originals.items():
+    for statement_id, (way, statement) in plan.originals.items():
         moment = round((datetime.fromisoformat(statement["timestamp"]) - EPOCH).total_seconds()) * 1_000_000
-        actor = statement["actor"]
-        for number, agent in enumerate(actor.get("member") or [actor]):
-            student = students.get(agent["account"]["name"], f"unknown {agent['account']['name']}")
-            found.append(Credit(student, moment, statement_id, providers[way], statement, not number))
+        names = accounts(statement)
+        own = dict.fromkeys(students.get(name, f"unknown {name}") for name in names)
+        for number, student in enumerate(own):
+            placed = MOVED if plan.movers.intersection(names) else student
+            found.append(Credit(student, placed, moment, statement_id, providers[way], statement, not number))
     return found
 
 
-def expected(found: list[Credit]) -> dict[str, Rows]:
-    """Rows of each table, without what only the worker knows (offsets, times of storing)."""
-    tables: dict[str, Rows] = {name: {} for name in ("statements", "credits", "attempts")}
+def expected(plan: Plan, found: list[Credit]) -> dict[str, Rows]:
+    """Rows of each table, without what only the worker knows (offsets, times of storing).
+
+    A voided statement is kept, and is in nobody's record.
+    """
+    tables: dict[str, Rows] = {name: {} for name in ("statements", "record", "attempts")}
     by_student: dict[str, list[Credit]] = defaultdict(list)
     by_day: dict[tuple[str, str], list[Credit]] = defaultdict(list)
     for one in found:
-        key = one.student, one.at, one.id
         if one.primary:
-            tables["statements"][key] = (one.provider, one.verb, one.item, one.skills)
-        else:
-            tables["credits"][key] = (one.provider,)
+            tables["statements"][one.id,] = (one.placed, one.at, one.provider, one.verb, one.item, one.skills)
+        if one.id in plan.voided:
+            continue
+        key = one.student, one.at, one.id
+        tables["record"][key] = (one.provider,)
         if one.outcome is not None:
             tables["attempts"][key] = (one.item, one.skills, one.outcome, one.duration_ms, one.verb, one.provider)
             by_student[one.student].append(one)
@@ -96,11 +104,12 @@ def expected(found: list[Credit]) -> dict[str, Rows]:
 
 
 def _day(some: list[Credit]) -> tuple[Any, ...]:
-    own = [one for one in some if one.verb != "attended"]
+    own = [one for one in some if one.verb not in OF_OTHERS]
+    attended = sum(one.verb == "attended" for one in some)
     graded = [one.outcome for one in some if one.outcome is not None]
     return (
         len(some), len(own), len(graded), sum(outcome >= 0.5 for outcome in graded),
-        sum(max(one.duration_ms, 0) for one in some), len(some) - len(own), 0,
+        sum(max(one.duration_ms, 0) for one in some), attended, 0,
         tuple(sorted({one.provider for one in own})), min(one.at for one in some), max(one.at for one in some),
     )  # fmt: skip
 

@@ -4,44 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from infra.runtime.clickhouse import open_clickhouse
 from infra.runtime.kafka import lag
 from ingest.credentials import Issued, add_provider, issue_credential
 from streams.agents.app import consumed
-from tests.faults.compare import Case, Log, balance, differences
+from tests.faults.balance import Log, imbalance
+from tests.faults.compare import Case, Findings, differences
+from tests.faults.moving import Mover
+from tests.faults.plan import WAYS, make_plan
 from tests.faults.posting import Poster
 from tests.faults.proxy import Rule
+from tests.faults.report import Verdict
 from tests.faults.schedule import WORKERS, Fault, Schedule
 from tests.faults.stack import FaultStack
-from tests.faults.statements import WAYS, make_plan
 
-SETTLE_SECONDS = 60.0
-STANDSTILL_SECONDS = 8.0
-
-
-@dataclass
-class Verdict:
-    """``differences`` from the reference: none when the schedule was survived. ``done``: rules that found a request."""
-
-    schedule: Schedule
-    seconds: float
-    differences: list[str]
-    done: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        return not self.differences
-
-    def line(self) -> str:
-        """A schedule that was survived, in one line."""
-        kinds = [fault.kind for fault in self.schedule.faults if fault.kind != "rule"]
-        return f"seed {self.schedule.seed}: exact, {self.seconds:.1f} s ({', '.join([*kinds, *self.done]) or 'quiet'})"
-
-    def __str__(self) -> str:
-        lines = [f"{self.schedule}", f"  rules used: {', '.join(self.done) or 'none'}; {self.seconds:.1f} s"]
-        return "\n".join([*lines, *(f"  DIFFERENCE {line}" for line in self.differences)])
+SETTLE_SECONDS = 120.0
+STANDSTILL_SECONDS = 15.0
 
 
 class Runner:
@@ -57,39 +36,52 @@ class Runner:
         began = time.monotonic()
         stack = self._stack
         log = Log(stack.settings.kafka)
-        plan = make_plan(schedule.seed, schedule.statements, schedule.seconds)
+        plan = make_plan(schedule.seed, schedule.statements, schedule.seconds, schedule.traits)
         case = Case(plan, [f"faults-{schedule.seed}-{way}" for way in range(WAYS)])
         case.door_killed = any(fault.kind == "kill ingest" for fault in schedule.faults)
-        for slot in stack.slots:
-            slot.proxy.done.clear()
+        stack.done()
         poster = Poster(f"http://127.0.0.1:{stack.settings.ingest.port}/xapi", self._providers(case), plan)
         poster.start()
-        self._inflict(schedule.faults)
+        mover = Mover(stack.engine, case)
+        stack.each_tick = mover.tick
+        happened = self._inflict(schedule.faults)
         stack.wait(lambda: poster.done, "the posting did not end", 150.0)
+        mover.finish()
         self._pass(schedule.patience, lambda: not any(slot.proxy.rules for slot in stack.slots))
+        happened += [*stack.done(), *mover.done]
         stack.heal()
         case.accepted, case.unclear = poster.accepted, poster.unclear
-        self._cases.append((schedule, case))
-        said = [poster.error] if poster.error else self._settled(case, log)
-        done = [line for slot in stack.slots for line in slot.proxy.done]
-        return Verdict(schedule, time.monotonic() - began, said, done)
+        posted = time.monotonic()
+        findings = Findings(said=[poster.error]) if poster.error else self._settled(case, log)
+        verdict = Verdict(schedule, findings, len(plan.originals), posted - began, time.monotonic() - posted, happened)
+        if verdict.holds:
+            self._cases.append((schedule, case))
+        verdict.happened += [kind for kind in stack.done() if kind == "zombie wrote"]
+        return verdict
 
     def audit(self) -> list[Verdict]:
-        """Compare all schedules once more; those that do not agree (any longer)."""
+        """Compare once more all schedules that were survived; those that do not agree any longer."""
+        late = []
         with open_clickhouse(self._stack.settings.clickhouse) as client:
-            verdicts = [
-                Verdict(schedule, 0.0, [f"later: {line}" for line in differences(client, self._stack.engine, case)])
-                for schedule, case in self._cases
-            ]
-        return [verdict for verdict in verdicts if not verdict.holds]
+            for schedule, case in self._cases:
+                findings = differences(client, self._stack.engine, case)
+                if findings.said:
+                    findings.said = [f"at the end: {said}" for said in findings.said]
+                    late.append(Verdict(schedule, findings))
+        return late
 
-    def _inflict(self, faults: Sequence[Fault]) -> None:
+    def _inflict(self, faults: Sequence[Fault]) -> list[str]:
+        """Do the faults at their times; those that happened at once."""
         stack, began = self._stack, time.monotonic()
+        happened: list[str] = []
         for fault in faults:
             while time.monotonic() < began + fault.at:
                 stack.tick()
                 time.sleep(0.02)
             self._do(fault)
+            if fault.kind not in ("rule", "kill worker", "stop worker"):  # these are told by the proxies
+                happened.append(fault.kind)
+        return happened
 
     def _do(self, fault: Fault) -> None:
         stack = self._stack
@@ -125,18 +117,20 @@ class Runner:
             self._stack.tick()
             time.sleep(0.05)
 
-    def _settled(self, case: Case, log: Log) -> list[str]:
+    def _settled(self, case: Case, log: Log) -> Findings:
         deadline = time.monotonic() + SETTLE_SECONDS
         before, since = [""], time.monotonic()
         with open_clickhouse(self._stack.settings.clickhouse) as client:
             while True:
-                said = differences(client, self._stack.engine, case) or balance(client, log, case)
+                findings = differences(client, self._stack.engine, case)
+                if not findings.said:
+                    findings.said = imbalance(client, log, case)
                 now = time.monotonic()
-                if said != before:
-                    before, since = said, now
+                if findings.said != before:
+                    before, since = findings.said, now
                 final = now - since > self._standstill and not self._lag()
-                if not said or final or now > deadline:
-                    return said
+                if not findings.said or final or now > deadline:
+                    return findings
                 self._pass(0.3)
 
     def _lag(self) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.faults.plan import ALL_TRAITS, Traits
+
 Kind = Literal[
     "rule", "kill worker", "stop worker", "third worker", "kill ingest",
     "kill broker", "restart broker", "kill front", "restart front",
@@ -18,7 +20,7 @@ or end or stop the worker that sent it; ``after``: the store has done what it wa
 TABLES = ("statements", "attempts", "student_days", "skill_states", "student_states", "sink_flushes", "sink_progress")
 WORKERS = 2
 POSTING_SECONDS = 5.0
-STATEMENTS = 260
+STATEMENTS = 220
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Schedule:
     statements: int = STATEMENTS
     seconds: float = POSTING_SECONDS
     patience: float = 1.0
+    traits: Traits = ALL_TRAITS
 
     def __str__(self) -> str:
         return "\n".join([f"seed {self.seed}", *(f"  {fault}" for fault in self.faults)])

@@ -24,6 +24,8 @@ from infra.runtime.settings import (
     StreamsSettings,
 )
 from schemas.registry import tables
+from streams.corrections.copies import Copies
+from streams.corrections.marks import Mark
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import WORKERS
 from tests.faults.statements import ALIGNMENTS, CALIBRATION
@@ -50,6 +52,7 @@ class WorkerSlot:
 
     def _stopped(self, seconds: float) -> None:
         self.wakes_at = time.monotonic() + seconds
+        self.proxy.done.append("stop worker")
 
     def ready(self) -> bool:
         """Whether it has partitions."""
@@ -59,12 +62,16 @@ class WorkerSlot:
         self.proxy.stop_worker(seconds)
 
     def wake(self) -> None:
-        self.wakes_at = 0.0
+        asleep, self.wakes_at = self.wakes_at > 0, 0.0
         if self.process is not None and self.process.poll() is None:
+            if asleep:
+                self.proxy.woken_at = time.monotonic()
             os.kill(self.process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         if self.process is not None:
+            if self.process.poll() is None:
+                self.proxy.done.append("kill worker")
             processes.kill(self.process)
 
     def stop(self) -> None:
@@ -98,9 +105,16 @@ class FaultStack:
             clickhouse=ClickHouseSettings(host="127.0.0.1", port=self.front.port, query_timeout_seconds=3.0),
             ingest=IngestSettings(port=ports.any_free(), catalogue_refresh_seconds=0.5, publish_timeout_seconds=3.0),
             # Few students in memory, so that their states are read back from the store all the time.
-            streams=StreamsSettings(tick_seconds=20.0, cached_students=10, liveness_timeout_seconds=60.0),
+            streams=StreamsSettings(
+                tick_seconds=20.0,
+                cached_students=10,
+                liveness_timeout_seconds=60.0,
+                corrections_seconds=0.5,
+                copies_seconds=0.5,
+            ),
         )
         self.engine = registry.open_registry(self.settings.registry_url())
+        self.each_tick: Callable[[], None] = lambda: None
         self._ingest: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -123,7 +137,8 @@ class FaultStack:
         self.engine.dispose()
 
     def tick(self) -> None:
-        """Wake who has slept enough, start again who died."""
+        """Wake who has slept enough, start again who died, and what a schedule does beside its faults."""
+        self.each_tick()
         now = time.monotonic()
         for slot in self.slots:
             if slot.wakes_at and now >= slot.wakes_at:
@@ -154,6 +169,13 @@ class FaultStack:
         for slot in self.slots[:WORKERS]:
             self.start_worker(slot)
         self.wait(lambda: all(slot.ready() for slot in self.slots[:WORKERS]), "the workers did not get ready")
+
+    def done(self) -> list[str]:
+        """What really happened to workers since this was last asked."""
+        found = [line for slot in self.slots for line in slot.proxy.done]
+        for slot in self.slots:
+            slot.proxy.done.clear()
+        return found
 
     def heal(self) -> None:
         """End every fault; the two workers run."""
@@ -193,6 +215,8 @@ class FaultStack:
                 tables.calibrations.insert(),
                 [{"version": 1, "active": True, "created_at": 0, "attempts": 0, "parameters": json.dumps(CALIBRATION)}],
             )
+        # A finder without a mark first looks through the day before, hour by hour.
+        Mark(self.engine, Copies.name).advance(time.time_ns() // 1000)
         self._start_ingest()
         for slot in self.slots[:WORKERS]:
             self.start_worker(slot)

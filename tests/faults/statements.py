@@ -1,12 +1,10 @@
-"""What is posted under a schedule: pure, a function of the seed. Students, items and requests of two providers."""
+"""Statements as they are posted under a schedule: students, items, content. Pure: chance is an argument."""
 
 from __future__ import annotations
 
-import json
 import random
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +14,7 @@ VIDEO = "https://w3id.org/xapi/video/verbs/"
 ITEMS, SKILLS = 24, 6
 STUDENTS = 14
 FIRST = datetime(2026, 9, 7, 13, tzinfo=UTC)
-WAYS = 2
-"""Requests are posted side by side in so many ways, each by a provider of its own, in order."""
+SPAN_SECONDS = 20 * 86_400
 
 ALIGNMENTS = {f"https://items.example/{n}": sorted({f"F.{n % SKILLS}", f"F.{n * n % SKILLS}"}) for n in range(ITEMS)}
 """Item to skills, written to the registry once; items beyond ``ITEMS`` are aligned to nothing."""
@@ -34,68 +31,59 @@ CALIBRATION: dict[str, Any] = {
 Statement = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Request:
-    """One POST: ``statements`` as sent, ``after`` seconds since the schedule's start at the earliest."""
-
-    way: int
-    after: float
-    statements: Sequence[Statement]
-
-    def body(self) -> bytes:
-        return json.dumps(self.statements).encode()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """``originals``: each statement once, by id, as it has to be kept; ``altered``: ids sent otherwise later."""
-
-    requests: Sequence[Request]
-    originals: Mapping[str, tuple[int, Statement]]
-    altered: frozenset[str]
-
-
-def student_name(seed: int, number: int) -> str:
+def account(seed: int, number: int) -> str:
+    """Account name of a student of a schedule."""
     return f"{seed}-{number}"
 
 
-def make_plan(seed: int, count: int, seconds: float) -> Plan:
-    """``count`` statements, posted over so many seconds: shuffled, some again, some again with other content."""
-    rng = random.Random(f"statements {seed}")
-    originals = {}
-    for _ in range(count):
-        statement = _statement(rng, seed)
-        originals[statement["id"]] = (rng.randrange(WAYS), statement)
-    requests: list[Request] = []
-    altered: set[str] = set()
-    for way in range(WAYS):
-        own = [statement for of, statement in originals.values() if of == way]
-        rng.shuffle(own)  # late and out of order
-        told: list[Statement] = []
-        chunks: list[list[Statement]] = []
-        while own:
-            size = rng.choice((1, 1, 2, 5, 12, 30))
-            fresh, own = own[:size], own[size:]
-            again = rng.sample(told, min(len(told), rng.choice((0, 0, 0, 1, 6))))
-            told += fresh
-            chunks.append([*fresh, *again])
-            if rng.random() < 0.06:
-                other = [_altered(rng, statement) for statement in rng.sample(told, min(len(told), 2))]
-                altered.update(statement["id"] for statement in other)
-                chunks.append(other)
-        for number, chunk in enumerate(chunks):
-            requests.append(Request(way, seconds * number / len(chunks), chunk))
-    return Plan(requests, originals, frozenset(altered))
+def agent(name: str) -> Statement:
+    """The agent of an account."""
+    return {"account": {"homePage": HOME_PAGE, "name": name}}
 
 
-def _statement(rng: random.Random, seed: int) -> Statement:
-    made = _content(rng)
+def accounts(statement: Statement) -> list[str]:
+    """Account names of whom a statement is credited to, the primary one first."""
+    actor = statement["actor"]
+    return [one["account"]["name"] for one in actor.get("member") or [actor]]
+
+
+def new_id(rng: random.Random) -> str:
+    """A random UUID."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def moment(rng: random.Random, first: float = 0.0, span: float = SPAN_SECONDS) -> str:
+    """A time within ``span`` seconds from ``first`` seconds after the beginning of the term."""
+    return (FIRST + timedelta(seconds=int(first) + rng.randrange(int(span)))).isoformat()
+
+
+def made(rng: random.Random, actor: Statement, timestamp: str) -> Statement:
+    """A statement of an actor: an attempt more often than not."""
+    return {"id": new_id(rng), "actor": actor, "timestamp": timestamp, **_content(rng)}
+
+
+def actor_of(rng: random.Random, names: Sequence[str]) -> Statement:
+    """A student, or now and then a group of three."""
+    if rng.random() < 0.04:
+        return {"objectType": "Group", "member": [agent(name) for name in rng.sample(names, 3)]}
+    return agent(rng.choice(names))
+
+
+def voiding(rng: random.Random, target: str, name: str) -> Statement:
+    """A statement that voids another one; ids are compared without regard to case."""
+    written = target.upper() if rng.random() < 0.2 else target
     return {
-        "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
-        "actor": _actor(rng, seed),
-        "timestamp": (FIRST + timedelta(seconds=rng.randrange(20 * 86_400))).isoformat(),
-        **made,
+        "id": new_id(rng),
+        "actor": agent(name),
+        "timestamp": moment(rng),
+        "verb": {"id": VERB + "voided"},
+        "object": {"objectType": "StatementRef", "id": written},
     }
+
+
+def altered(rng: random.Random, statement: Statement) -> Statement:
+    """The same id and time with other content: a conflict."""
+    return {**statement, "result": {"success": rng.random() < 0.5, "response": f"other {rng.random()}"}}
 
 
 def _content(rng: random.Random) -> Statement:
@@ -111,22 +99,7 @@ def _content(rng: random.Random) -> Statement:
     verb = rng.choice(
         (VIDEO + "played", VIDEO + "paused", VERB + "progressed", VERB + "attended", VERB + "experienced")
     )
-    made: Statement = {"verb": {"id": verb}, "object": {"id": f"https://videos.example/{rng.randrange(9)}"}}
+    content: Statement = {"verb": {"id": verb}, "object": {"id": f"https://videos.example/{rng.randrange(9)}"}}
     if rng.random() < 0.3:
-        made["result"] = {"duration": f"PT{rng.randrange(1, 30)}M"}
-    return made
-
-
-def _actor(rng: random.Random, seed: int) -> Statement:
-    if rng.random() < 0.04:
-        return {"objectType": "Group", "member": [_agent(seed, n) for n in rng.sample(range(STUDENTS), 3)]}
-    return _agent(seed, rng.randrange(STUDENTS))
-
-
-def _agent(seed: int, number: int) -> Statement:
-    return {"account": {"homePage": HOME_PAGE, "name": student_name(seed, number)}}
-
-
-def _altered(rng: random.Random, statement: Statement) -> Statement:
-    """The same id and time with other content: a conflict."""
-    return {**statement, "result": {"success": rng.random() < 0.5, "response": f"other {rng.random()}"}}
+        content["result"] = {"duration": f"PT{rng.randrange(1, 30)}M"}
+    return content

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.plan import Traits, make_plan
 from tests.faults.run import Runner
 from tests.faults.schedule import Fault, Schedule, make_schedule, quiet
 from tests.faults.stack import FaultStack
-from tests.faults.statements import make_plan
 from tests.faults.variants import VARIANTS, provoking
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -29,7 +29,7 @@ def runner(stack: FaultStack) -> Runner:
 def test_a_seed_reproduces_its_schedule_and_its_statements() -> None:
     assert make_schedule(7) == make_schedule(7)
     assert str(make_schedule(7)) != str(make_schedule(8))
-    assert make_plan(7, 50, 1.0) == make_plan(7, 50, 1.0)
+    assert make_plan(7, 50, 1.0, Traits()) == make_plan(7, 50, 1.0, Traits())
 
 
 SCHEDULES = {

@@ -1,0 +1,94 @@
+"""Schedules on several stacks side by side: each a process of its own, which takes the next seed when it is free."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.faults.compare import Findings
+from tests.faults.report import Verdict
+from tests.faults.run import Runner
+from tests.faults.schedule import Schedule, make_schedule, quiet
+from tests.faults.stack import FaultStack
+from tests.faults.variants import provoking
+
+WORKER = ("-m", "infra.cli", "worker")
+
+
+def schedule_of(variant: str | None, seed: int) -> Schedule:
+    """The schedule of a seed; for a variant, one that has to show what it breaks."""
+    return provoking(variant, seed) if variant else make_schedule(seed)
+
+
+def run_schedules(
+    path: Path, seeds: range, jobs: int, variant: str | None, told: Callable[[Verdict], None]
+) -> tuple[list[Verdict], list[Verdict]]:
+    """All verdicts, each also told when it is there, and those of the audits: what changed later.
+
+    Raises RuntimeError when a process ends without having finished.
+    """
+    context = multiprocessing.get_context("spawn")
+    wanted, found = context.Queue(), context.Queue()
+    for seed in [*seeds, *[None] * jobs]:
+        wanted.put(seed)
+    running = [
+        context.Process(target=_job, args=(path / f"stack-{number}", variant, wanted, found), daemon=True)
+        for number in range(jobs)
+    ]
+    verdicts: list[Verdict] = []
+    late: list[Verdict] = []
+    with _started(running):
+        ended = 0
+        while ended < jobs:
+            try:
+                kind, verdict = found.get(timeout=5.0)
+            except queue.Empty:
+                if any(process.exitcode for process in running):
+                    raise RuntimeError("a stack broke down") from None
+                continue
+            if kind == "end":
+                ended += 1
+                continue
+            told(verdict)
+            (late if kind == "late" else verdicts).append(verdict)
+    return verdicts, late
+
+
+@contextmanager
+def _started(running: list[Any]) -> Iterator[None]:
+    for process in running:
+        process.start()
+    try:
+        yield
+        for process in running:
+            process.join(60.0)
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
+
+
+def _job(path: Path, variant: str | None, wanted: Any, found: Any) -> None:
+    worker = ("-m", "tests.faults.variants", variant) if variant else WORKER
+    with FaultStack(path, worker) as stack:
+        runner = Runner(stack)
+        if variant:
+            undisturbed = runner.run(quiet(os.getpid()))
+            if not undisturbed.holds:
+                undisturbed.findings.said.insert(0, "a variant has to work while nothing happens")
+                found.put(("verdict", undisturbed))
+        while (seed := wanted.get()) is not None:
+            schedule = schedule_of(variant, seed)
+            try:
+                found.put(("verdict", runner.run(schedule)))
+            except TimeoutError as error:
+                found.put(("verdict", Verdict(schedule, Findings(said=[f"stalled: {error}"]))))
+                raise
+        for verdict in runner.audit():
+            found.put(("late", verdict))
+    found.put(("end", None))
