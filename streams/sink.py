@@ -35,6 +35,8 @@ _DATA_CODES: Final = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131,
 _DATA_ERRORS = (DataError, ProgrammingError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
 _READ_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
 _AS_STRINGS: Final = {"UUID": "string"}
+# Equal keys of one insert are no rarer than those of two; merges and FINAL take care of both, so an insert need not.
+_WRITE_SETTINGS: Final = {"optimize_on_insert": 0}
 
 
 class StoppedError(Exception):
@@ -148,7 +150,7 @@ class Sink:
             self._types = _types(self._query(client, _ALL_COLUMNS))
         types = self._types[columns.table]
         block = native.block(columns.names, [types[name] for name in columns.names], rows)
-        client.raw_insert(columns.table, columns.names, block, fmt="Native")
+        client.raw_insert(columns.table, columns.names, block, settings=_WRITE_SETTINGS, fmt="Native")
 
 
 _ALL_COLUMNS = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"

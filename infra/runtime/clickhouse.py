@@ -64,4 +64,20 @@ def migrate(settings: ClickHouseSettings) -> int:
             for statement in migration.statements:
                 client.command(for_cluster(statement, cluster=settings.cluster, replicated=settings.replicated))
             client.insert("schema_versions", [[migration.number, migration.name]], column_names=["number", "name"])
+        _leave_out_statistics(client, on_cluster)
     return len(known)
+
+
+def _leave_out_statistics(client: Client, on_cluster: str) -> None:
+    """Tables of many rows, read by their keys, need no statistics of each column, which newer servers keep by default.
+
+    No setting in the migrations: older servers refuse a setting that they do not know. Shadows of tables are made like
+    the table, so they have none either.
+    """
+    asked = (
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+        " AND engine_full LIKE '%merge_selector_base%' AND engine_full NOT LIKE '%auto_statistics_types%'"
+        " AND (SELECT any(value) FROM system.merge_tree_settings WHERE name = 'auto_statistics_types') != ''"
+    )
+    for (table,) in client.query(asked).result_rows:
+        client.command(f"ALTER TABLE `{table}`{on_cluster} MODIFY SETTING auto_statistics_types = ''")

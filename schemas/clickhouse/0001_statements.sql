@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS statements
 ENGINE = ReplacingMergeTree(precedence, removed)
 PARTITION BY toYYYYMM(stored)
 ORDER BY (student_id, timestamp, statement_id)
-SETTINGS index_granularity = 1024
+SETTINGS index_granularity = 1024, merge_selector_base = 10
 COMMENT 'Every accepted statement, once. Read with FINAL: a redelivered row may stand twice until parts are merged.';
 
 CREATE TABLE IF NOT EXISTS credits
@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS credits
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 ORDER BY (student_id, timestamp, statement_id)
-SETTINGS index_granularity = 1024
+SETTINGS index_granularity = 1024, merge_selector_base = 10
 COMMENT 'Students that a statement is credited to beside the one its row stands under: members of a group, and whom an identity was linked to later; with all that counts for them, since the statement may be written later.';
 
 CREATE TABLE IF NOT EXISTS outcomes

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS ledger
 )
 ENGINE = ReplacingMergeTree(watermark)
 ORDER BY (generation, partition, minute, provider_id)
+SETTINGS merge_selector_base = 10
 COMMENT 'What the log holds, as counted at the door and carried beside each envelope: exact whatever was killed, and apart from what was decoded.';
 
 CREATE TABLE IF NOT EXISTS rejections
@@ -57,6 +58,7 @@ CREATE TABLE IF NOT EXISTS sink_progress
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (generation, partition)
+SETTINGS merge_selector_base = 10
 COMMENT 'How far the sinks are. Read with max() GROUP BY generation, partition.';
 
 CREATE TABLE IF NOT EXISTS sink_flushes
@@ -72,6 +74,7 @@ CREATE TABLE IF NOT EXISTS sink_flushes
 ENGINE = MergeTree
 ORDER BY flushed_at
 TTL toDateTime(flushed_at) + INTERVAL 14 DAY
+SETTINGS merge_selector_base = 10
 COMMENT 'Each flush of a worker: throughput and latency from acceptance to visibility. Not exact: a crash may leave a flush out.';
 
 CREATE TABLE IF NOT EXISTS roster

@@ -120,7 +120,7 @@ class FakeClient:
         self.failures = failures or []
         self.taken: list[tuple[Any, ...]] = []
 
-    def raw_insert(self, _table: str, names: Sequence[str], block: bytes, fmt: str) -> None:
+    def raw_insert(self, _table: str, names: Sequence[str], block: bytes, fmt: str, settings: object) -> None:
         assert fmt == "Native"
         if self.failures:
             raise self.failures.pop(0)
