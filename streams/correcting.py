@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from schemas.events import CREDIT, Removal
 from streams.batch import Batch
 from streams.directives import Directive
-from streams.history import CONFLICT, DUPLICATE, UNLINKED, Decision, Kept, key_of
+from streams.history import CONFLICT, DUPLICATE, UNLINKED, VOIDED, Decision, Kept, key_of
 from streams.kept import KeptStore, StudentKey
 from streams.reading import Reading
 from streams.rows import tables
-from streams.rows.arrival import NO_UUID, Arrival, Fault, attempt_row, credit_row, statement_row
+from streams.rows.arrival import Arrival, Fault, attempt_row, credit_row, statement_row
 from streams.rows.result import UNKNOWN_MS
 from streams.rows.tables import Row
 from streams.state import Student
@@ -22,6 +22,9 @@ _COPIES = {
     CONFLICT: ("dead", "another statement was stored under this id before, for another student or moment"),
 }
 """Outcomes of statements that turn out to be copies, by the reason for which they are taken out."""
+_RANKS = {UNLINKED: 0, VOIDED: 1, DUPLICATE: 2, CONFLICT: 2}
+"""What was taken out for several reasons stays out for the last one of the highest rank: only what was unlinked may
+come back, and a copy has an outcome of its own."""
 
 
 Event = Directive | Arrival
@@ -113,7 +116,8 @@ class Correcting:
         if decision.restored:
             return False
         if not credit and decision.reason in _COPIES:
-            self._tell_copy(Kept(self._generation, arrival), decision.reason, decision.cause, batch)
+            copy = Kept(self._generation, arrival)
+            self._tell_copy(copy, decision.reason, decision.cause, arrival.offset, batch)
         return True
 
     def _remove(
@@ -128,14 +132,8 @@ class Correcting:
         key = item.student_id, item.timestamp, item.statement_id
         reason, cause = removal.reason, removal.cause
         before = student.removed.get(key[1:])
-        if (
-            reason == UNLINKED
-            and before is not None
-            and before.offset <= offset
-            and not before.restored
-            and before.reason != UNLINKED
-        ):
-            reason, cause = before.reason, before.cause  # what is void stays void, whoever's it is
+        if before is not None and before.offset <= offset and not before.restored and _outranks(before.reason, reason):
+            reason, cause = before.reason, before.cause
         student.decide(key[1:], Decision(reason, cause, False, offset))
         place = generation, directive.partition, offset
         batch.rows[tables.REMOVALS].append((*key, reason, cause, 0, *place, item.stored))
@@ -147,30 +145,18 @@ class Correcting:
         if removal.credited:
             told: Row = (removal.stored, item.provider_id, item.verb, "", [], -1.0, UNKNOWN_MS, item.digest)
             batch.rows[tables.CREDIT_REVISIONS].append((*key, *told, *origin, offset, 1))
-        elif removal.reason in _COPIES:
-            original = originals.get(key)
-            # With all of the statement: it may be asked for again, after the store has merged the rows.
-            batch.rows[tables.STATEMENT_REVISIONS].append((*self._whole_row(directive, removal, original), offset, 1))
-            if original is not None:
-                self._tell_copy(original, removal.reason, removal.cause, batch)
+        elif removal.reason in _COPIES and (original := originals.get(key)) is not None:
+            self._tell_copy(original, removal.reason, removal.cause, offset, batch)
 
-    def _tell_copy(self, kept: Kept, reason: str, cause: str, batch: Batch) -> None:
-        """What becomes of a statement that turns out to be a copy: a duplicate, or a dead letter."""
-        outcome, message = _COPIES[reason]
-        place, fault = (kept.generation, *kept.arrival.place), Fault(reason, f"{message} ({cause})")
-        self._reading.outcome(batch, place, kept.arrival.item, outcome, fault)
+    def _tell_copy(self, kept: Kept, reason: str, cause: str, revision: int, batch: Batch) -> None:
+        """A statement turns out to be a copy: it goes from statements, and is a duplicate or a dead letter."""
+        arrival, (outcome, message) = kept.arrival, _COPIES[reason]
+        place, fault = (kept.generation, *arrival.place), Fault(reason, f"{message} ({cause})")
+        # With all of the statement: it may be asked for again, after the store has merged the rows.
+        batch.rows[tables.STATEMENT_REVISIONS].append((*statement_row(arrival, kept.generation), revision, 1))
+        self._reading.outcome(batch, place, arrival.item, outcome, fault)
         if outcome == "dead":
-            self._reading.letter(batch, place, kept.arrival.item, fault)
-
-    def _whole_row(self, directive: Directive, removal: Removal, original: Kept | None) -> Row:
-        if original is not None:
-            return statement_row(original.arrival, original.generation)
-        item = directive.item
-        return (
-            item.student_id, item.timestamp, item.statement_id, removal.stored, item.provider_id, item.verb,
-            "", "", "", NO_UUID, [], item.digest,
-            self._generation, removal.partition, removal.offset, removal.idx, b"",
-        )  # fmt: skip
+            self._reading.letter(batch, place, arrival.item, fault)
 
     def _restore(self, arrival: Arrival, decision: Decision, student: Student, batch: Batch) -> None:
         item, offset = arrival.item, arrival.offset
@@ -201,3 +187,7 @@ class Correcting:
                 if key_of(arrival) == (timestamp, statement_id) and arrival.item.primary:
                     found[student_id, timestamp, statement_id] = Kept(self._generation, arrival)
         return found
+
+
+def _outranks(reason: str, other: str) -> bool:
+    return _RANKS[reason] > _RANKS[other]

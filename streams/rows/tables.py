@@ -90,12 +90,12 @@ REJECTIONS: Final = _columns(
 ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
 
 OF_STATEMENTS: Final = (
-    LEDGER, STATEMENTS, STATEMENT_REVISIONS, CREDITS, CREDIT_REVISIONS, ATTEMPTS, ATTEMPT_REVISIONS, REMOVALS, OUTCOMES,
+    LEDGER, STATEMENTS, STATEMENT_REVISIONS, CREDITS, CREDIT_REVISIONS, ATTEMPTS, ATTEMPT_REVISIONS, OUTCOMES, REMOVALS,
     STUDENT_DAYS, STUDENT_DAY_REMOVALS, SKILL_STATES, SKILL_STATE_REMOVALS, STUDENT_STATES, STUDENT_STATE_REMOVALS,
 )  # fmt: skip
-"""What one batch of envelopes writes, in the order of writing: what the log holds before what became of it, what a
-state is folded from before the state, and the row of a student after those of its skills, which is how a torn flush
-is told."""
+"""What one batch of envelopes writes, in the order of writing: what the log holds before what became of it, all that
+follows from an earlier removal before a later one takes its place, what a state is folded from before the state, and
+the row of a student after those of its skills, which is how a torn flush is told."""
 ALL: Final = (
     *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, ROSTER,
 )  # fmt: skip

@@ -1,93 +1,36 @@
-"""Whatever happens on the way, the tables end the same: order, repetition, batching, crashes, zombies."""
+"""Whatever happens on the way, the tables end the same: order, repetition, batching, corrections, crashes, zombies."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import verbs
-from schemas.events import CREDIT, ID_GENERATED, TIMESTAMP_GENERATED, Envelope, Item
+from schemas.events import Envelope, Item
+from streams import history
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, fold
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows import tables
-from tests.fixtures.envelopes import FIRST_DAY_US, make_item, seeded_uuid
+from streams.rows.arrival import read
+from streams.rows.days import LocalDays
 from tests.fixtures.memory_store import MemoryStore
+from tests.fixtures.record_logs import STUDENTS, left_of, logs
 
 CALIBRATION = Calibration(
     3, items={"https://items.example/1": 0.4}, skills={"s1": -0.3, "s2": 0.7}, medians={"s1": 0.1}
 )
-HOUR_US = 3_600_000_000
-_SEEDED = random.Random(7)
-STUDENTS = [seeded_uuid(_SEEDED) for _ in range(3)]
-STATEMENTS = [seeded_uuid(_SEEDED) for _ in range(12)]
-
-
-class Template(NamedTuple):
-    """A statement as its provider may send it, again and again."""
-
-    student: str
-    hour: int
-    verb: str
-    skills: tuple[str, ...]
-    success: bool | None
-    flags: int
-
-
-templates = st.builds(
-    Template,
-    st.sampled_from(STUDENTS),
-    st.integers(0, 30),
-    st.sampled_from([verbs.ANSWERED, verbs.ANSWERED, verbs.PASSED, verbs.PLAYED, verbs.ATTENDED, verbs.ABSENT]),
-    st.sampled_from([(), ("s1",), ("s1", "s2"), ("s3",)]),
-    st.sampled_from([True, False, None]),
-    st.sampled_from([0, 0, 0, ID_GENERATED, TIMESTAMP_GENERATED, CREDIT]),
-)
-picks = st.lists(
-    st.lists(st.tuples(st.integers(0, 11), st.booleans()), min_size=1, max_size=4), min_size=1, max_size=12
-)
-
-
-@st.composite
-def logs(draw: st.DrawFn) -> list[list[Item]]:
-    """Envelopes an hour apart, of a few statements each of which comes again and again, sometimes with new content."""
-    made = draw(st.lists(templates, min_size=12, max_size=12))
-    first_stored: dict[int, int] = {}
-    log = []
-    for hour, numbers in enumerate(draw(picks)):
-        items: list[Item] = []
-        for number, changed in numbers:
-            template, stored = made[number], FIRST_DAY_US + (20 + hour) * HOUR_US
-            # Nothing is stored before it happens.
-            happened = min(FIRST_DAY_US + template.hour * HOUR_US, first_stored.setdefault(number, stored))
-            fresh_id = seeded_uuid(random.Random(f"{hour} {len(items)}"))
-            items.append(
-                make_item(
-                    fresh_id if template.flags & ID_GENERATED else STATEMENTS[number],
-                    template.student,
-                    stored if template.flags & TIMESTAMP_GENERATED else happened,
-                    verb=template.verb,
-                    skills=template.skills,
-                    success=template.success,
-                    activity=f"https://items.example/{number % 2}{'/changed' if changed and hour > 6 else ''}",
-                    stored=stored,
-                    provider="ab"[number % 2],
-                    flags=template.flags,
-                )
-            )
-        log.append(items)
-    return log
+ZONE = "America/Chicago"
 
 
 def the_processor(
     store: MemoryStore, envelopes: Sequence[Envelope], calibration: Calibration = CALIBRATION
 ) -> Processor:
     options = ProcessorOptions(
-        topic="statements", generation=1, timezone="America/Chicago", cached_students=2,
+        topic="statements", generation=1, timezone=ZONE, cached_students=2,
         remembered_statements=3, calibration=calibration, clock=lambda: 5,
     )  # fmt: skip
     return Processor(lambda value: envelopes[int(value)], store, options)
@@ -108,40 +51,44 @@ def straight(batches: Sequence[Sequence[Item]]) -> MemoryStore:
     return store
 
 
-def states(store: MemoryStore) -> dict[str, list[tuple[Any, ...]]]:
+def rows_of(store: MemoryStore) -> dict[str, list[tuple[Any, ...]]]:
     """All rows; by which envelope a row was written last may differ, where its content does not."""
     return store.contents("watermark")
 
 
-@settings(deadline=None, max_examples=300)
-@given(logs(), st.data())
-def test_crashes_and_other_batches_leave_the_same_rows(batches: list[list[Item]], data: st.DataObject) -> None:
+@settings(deadline=None, max_examples=250)
+@given(logs(), st.booleans(), st.data())
+def test_crashes_and_other_batches_leave_the_same_rows(
+    batches: list[list[Item]], merging: bool, data: st.DataObject
+) -> None:
     expected = straight(batches)
     envelopes, records = as_log(batches)
-    store = MemoryStore()
+    store = MemoryStore(merging=merging)
     processor = the_processor(store, envelopes)
-    committed = read = crashes = 0
+    committed = read_until = crashes = 0
     while committed < len(records):
-        end = data.draw(st.integers(read + 1, len(records)))
-        batch = processor.process(records[read:end])
+        end = data.draw(st.integers(read_until + 1, len(records)))
+        batch = processor.process(records[read_until:end])
         died_after = data.draw(st.sampled_from([None, *tables.OF_STATEMENTS])) if crashes < 4 else None
         store.flush(batch, died_after)
-        read = end
+        read_until = end
         if died_after is None and data.draw(st.booleans()):
             committed = end
         if died_after is not None or (crashes < 4 and data.draw(st.booleans())):
             crashes += 1
-            processor, read = the_processor(store, envelopes), committed
-        if read == len(records):
-            committed = read
-    assert states(store) == states(expected)
+            processor, read_until = the_processor(store, envelopes), committed
+        if read_until == len(records):
+            committed = read_until
+    assert rows_of(store) == rows_of(expected)
 
 
-@settings(deadline=None, max_examples=200)
-@given(logs(), st.data())
-def test_a_zombie_that_writes_on_changes_nothing_for_good(batches: list[list[Item]], data: st.DataObject) -> None:
+@settings(deadline=None, max_examples=150)
+@given(logs(), st.booleans(), st.data())
+def test_a_zombie_that_writes_on_changes_nothing_for_good(
+    batches: list[list[Item]], merging: bool, data: st.DataObject
+) -> None:
     envelopes, records = as_log(batches)
-    store = MemoryStore()
+    store = MemoryStore(merging=merging)
     zombie = the_processor(store, envelopes)
     slept_at = data.draw(st.integers(1, len(records)))
     late = zombie.process(records[:slept_at])
@@ -149,27 +96,32 @@ def test_a_zombie_that_writes_on_changes_nothing_for_good(batches: list[list[Ite
     for record in records:
         store.flush(owner.process([record]))
     store.flush(late)
-    assert states(store) == states(straight(batches))
+    assert rows_of(store) == rows_of(straight(batches))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=150)
 @given(logs())
 def test_every_statement_is_stored_or_told(batches: list[list[Item]]) -> None:
     store = straight(batches)
+    left = left_of(batches)
+    told = {"duplicate": 0, "dead": 0}
+    for row in store.tables[tables.OUTCOMES].values():
+        told[row["outcome"]] += row["statements"]
     accepted = sum(item.primary for items in batches for item in items)
-    told = sum(row["statements"] for row in store.tables[tables.OUTCOMES].values())
-    assert len(store.tables[tables.STATEMENTS]) + told == accepted
+    assert (len(store.tables[tables.STATEMENTS]), told["duplicate"], told["dead"]) == left[1:]
+    assert len(store.tables[tables.STATEMENTS]) + sum(told.values()) == accepted
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=250)
 @given(logs())
-def test_states_are_the_fold_over_the_sorted_attempts(batches: list[list[Item]]) -> None:
+def test_states_are_the_fold_over_the_attempts_that_stand(batches: list[list[Item]]) -> None:
     store = straight(batches)
+    standing = [read(0, 0, 0, item) for item in left_of(batches).standing.values() if item.statement]
     for student in STUDENTS:
         attempts = [
-            Attempt(r["timestamp"], r["statement_id"], r["item"], r["skills"], r["outcome"])
-            for r in store.tables[tables.ATTEMPTS].values()
-            if r["student_id"] == student
+            Attempt(a.item.timestamp, a.item.statement_id, a.activity, a.item.skills, a.outcome)
+            for a in standing
+            if a.item.student_id == student and a.outcome is not None
         ]
         expected = fold(attempts, CALIBRATION)
         rows = {r["skill_id"]: r for r in store.tables[tables.SKILL_STATES].values() if r["student_id"] == student}
@@ -177,11 +129,54 @@ def test_states_are_the_fold_over_the_sorted_attempts(batches: list[list[Item]])
         for skill, state in expected.skills.items():
             names = ("attempts", "successes", "rating", "mastery", "recent", "first_at", "last_at")
             assert tuple(rows[skill][name] for name in names) == state.values()
-        if attempts:
-            assert store.tables[tables.STUDENT_STATES][student,]["rating"] == expected.rating
+        found = store.tables[tables.STUDENT_STATES].get((student,))
+        assert (found["rating"] if found else None) == (expected.rating if attempts else None)
+        evidence = {k for k, r in store.tables[tables.ATTEMPTS].items() if r["student_id"] == student}
+        assert evidence == {(student, *attempt.key) for attempt in attempts}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=150)
+@given(logs())
+def test_days_count_the_statements_that_stand(batches: list[list[Item]]) -> None:
+    store, day_of = straight(batches), LocalDays(ZONE).day_of
+    standing = left_of(batches).standing
+    expected: dict[tuple[str, int], list[Item]] = {}
+    for (student, timestamp, _), item in standing.items():
+        expected.setdefault((student, day_of(timestamp)), []).append(item)
+    rows = store.tables[tables.STUDENT_DAYS]
+    assert rows.keys() == expected.keys()
+    for key, items in expected.items():
+        row, own = rows[key], [item for item in items if item.verb not in verbs.ADMINISTRATIVE]
+        assert (row["statements"], row["activity"]) == (len(items), len(own))
+        assert row["attended"] == sum(item.verb == verbs.ATTENDED for item in items)
+        assert row["providers"] == sorted({item.provider_id for item in own})
+        moments = [item.timestamp for item in items]
+        assert (row["first_at"], row["last_at"]) == (min(moments), max(moments))
+
+
+@settings(deadline=None, max_examples=150)
+@given(logs(), st.booleans())
+def test_what_was_kept_tells_the_same_as_what_was_counted_up(batches: list[list[Item]], merging: bool) -> None:
+    """What a rebuild reads is enough to come to the rows that stand."""
+    envelopes, records = as_log(batches)
+    store = MemoryStore(merging=merging)
+    processor = the_processor(store, envelopes)
+    for record in records:
+        store.flush(processor.process([record]))
+    removals, days = store.removals(STUDENTS), LocalDays(ZONE)
+    for student, kept in store.kept(STUDENTS).items():
+        standing = history.standing([k.arrival for k in kept], removals.get(student, {}))
+        state = fold(history.attempts(standing), CALIBRATION)
+        found = store.learners([student]).get(student)
+        assert (found.state.rating if found else 0.0) == state.rating
+        rows = store.days_of([student])
+        counted = history.days(standing, days.day_of)
+        assert {day for _, day in rows} == counted.keys()
+        for (_, day), row in rows.items():
+            assert row.row(student, day, 1, 0)[:-1] == counted[day].row(student, day, 1, 0)[:-1]
+
+
+@settings(deadline=None, max_examples=80)
 @given(logs())
 def test_a_new_calibration_folds_a_student_again_when_met(batches: list[list[Item]]) -> None:
     envelopes, records = as_log(batches)
