@@ -23,9 +23,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 
 _PROGRESS = Template(
-    "SELECT partition, max(offset), max(end_offset), max(stored_until), max(checked_at) FROM sink_progress"
-    " WHERE generation = $generation GROUP BY partition"
+    "SELECT max(offset), max(end_offset), toUnixTimestamp64Micro(max(stored_until)),"
+    " toUnixTimestamp64Micro(max(checked_at)) FROM sink_progress WHERE generation = $generation GROUP BY partition"
 )
+_EARLIEST = "SELECT toUnixTimestamp64Micro(min(stored)) FROM statements"
 # Of a key the row of the highest precedence counts, as with FINAL, which these conditions would make read far more.
 _ROWS = Template(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, toUnixTimestamp64Micro(stored), provider_id,"
@@ -77,10 +78,15 @@ class Facts:
 
     def settled_until(self) -> int:
         """µs up to which the rows of everything stored are written; 0 where that is not known."""
-        names = ("partition", "offset", "end_offset", "stored_until", "checked_at")
-        rows = self._rows(_PROGRESS.substitute(generation=self._generation))
-        progress = [dict(zip(names, row, strict=True)) for row in rows]
+        progress = [
+            {"offset": offset, "end_offset": end, "stored_until": _at(stored_until), "checked_at": _at(checked_at)}
+            for offset, end, stored_until, checked_at in self._rows(_PROGRESS.substitute(generation=self._generation))
+        ]
         return (settled_through(progress, self._partitions) - _EPOCH) // timedelta(microseconds=1)
+
+    def earliest(self) -> int:
+        """When the first statement was stored, µs; 0 where there is none."""
+        return max([at for (at,) in self._rows(_EARLIEST)], default=0)
 
     def voids(self, since: int) -> list[Void]:
         """Voiding statements that were stored since then (µs)."""
@@ -179,7 +185,11 @@ class Facts:
 
 def moment(us: int) -> str:
     """A time in µs as a literal of the store's."""
-    return f"'{_EPOCH + timedelta(microseconds=max(us, 0)):%Y-%m-%d %H:%M:%S.%f}'"
+    return f"'{_at(max(us, 0)):%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def _at(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
 
 
 def listed(ids: Iterable[str]) -> str:

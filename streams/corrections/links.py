@@ -38,7 +38,7 @@ MOST: Final = 5_000
 IDENTITIES: Final = 100
 """Identities of one look."""
 BEHIND_US: Final = 5 * 60 * 1_000_000
-"""Half of what voids looks back over (rounds.OVERLAP_US), so that a voiding that comes to light later is in time."""
+"""Half of what voids looks back over (turns.OVERLAP_US), so that a voiding that comes to light later is in time."""
 
 
 class Planned(NamedTuple):

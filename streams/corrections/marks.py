@@ -24,13 +24,14 @@ class Mark:
         """Everything stored before ``until`` (µs) was looked at; a mark does not go back."""
         if until < (self.until or 0) + _STEP_US:
             return
-        with self._engine.begin() as connection:
-            further = self._mine & (marks.c.until < until)
-            advanced = connection.execute(update(marks).where(further).values(until=until)).rowcount
-        # Not within: SQLite has one writer, who would wait for itself.
-        if not advanced:
+        if not self._raise(until):
             self._make(until)
         self.until = until
+
+    def _raise(self, until: int) -> bool:
+        further = self._mine & (marks.c.until < until)
+        with self._engine.begin() as connection:
+            return bool(connection.execute(update(marks).where(further).values(until=until)).rowcount)
 
     def _make(self, until: int) -> None:
         try:

@@ -20,7 +20,7 @@ from streams.rows.arrival import NO_UUID
 MOST_ITEMS: Final = 500
 MOST_BYTES: Final = 1024 * 1024
 """Of an envelope, as at the door; a larger item goes alone."""
-NOTHING_TO_COUNT: Final = ((COUNTS_HEADER, b"{}"),)
+NOTHING_TO_COUNT: Final = [(COUNTS_HEADER, b"{}")]
 
 
 def fold_again(student_id: str, now: int) -> Item:
