@@ -14,7 +14,6 @@ from streams.reading import Reading
 from streams.rows import tables
 from streams.rows.arrival import Arrival, Fault, attempt_row, credit_row, statement_row
 from streams.rows.result import UNKNOWN_MS
-from streams.rows.tables import Row
 from streams.state import Student
 
 _COPIES = {
@@ -115,7 +114,9 @@ class Correcting:
             return True
         if decision.restored:
             return False
-        if not credit and decision.reason in _COPIES:
+        if credit:
+            batch.rows[tables.CREDIT_REVISIONS].append((*credit_row(arrival, self._generation), arrival.offset, 1))
+        elif decision.reason in _COPIES:
             copy = Kept(self._generation, arrival)
             self._tell_copy(copy, decision.reason, decision.cause, arrival.offset, batch)
         return True
@@ -125,7 +126,7 @@ class Correcting:
         directive: Directive,
         removal: Removal,
         student: Student,
-        originals: Mapping[StudentKey, Kept],
+        originals: Mapping[tuple[StudentKey, bool], Kept],
         batch: Batch,
     ) -> None:
         item, offset, generation = directive.item, directive.offset, self._generation
@@ -142,10 +143,12 @@ class Correcting:
             (*key, "", [], 0.0, UNKNOWN_MS, item.verb, item.provider_id, removal.stored, *origin, offset, 1)
         )
         batch.removals += 1
+        original = originals.get((key, removal.credited))
+        if original is None:  # what never came is told by removals alone, and met when it comes
+            return
         if removal.credited:
-            told: Row = (removal.stored, item.provider_id, item.verb, "", [], -1.0, UNKNOWN_MS, item.digest)
-            batch.rows[tables.CREDIT_REVISIONS].append((*key, *told, *origin, offset, 1))
-        elif removal.reason in _COPIES and (original := originals.get(key)) is not None:
+            batch.rows[tables.CREDIT_REVISIONS].append((*credit_row(original.arrival, original.generation), offset, 1))
+        elif removal.reason in _COPIES:
             self._tell_copy(original, removal.reason, removal.cause, offset, batch)
 
     def _tell_copy(self, kept: Kept, reason: str, cause: str, revision: int, batch: Batch) -> None:
@@ -172,20 +175,24 @@ class Correcting:
 
     def _originals(
         self, directives: Iterable[Directive], fresh: Mapping[str, Sequence[Arrival]]
-    ) -> dict[StudentKey, Kept]:
-        """The statements that turn out to be copies, as they were kept."""
-        wanted = {
-            (d.item.student_id, d.item.timestamp, d.item.statement_id)
-            for d in directives
-            if d.removal is not None and d.removal.reason in _COPIES and not d.removal.credited
-        }
-        if not wanted:
-            return {}
-        found = self._store.originals(wanted)
-        for student_id, timestamp, statement_id in wanted - found.keys():
-            for arrival in fresh.get(student_id, ()):
-                if key_of(arrival) == (timestamp, statement_id) and arrival.item.primary:
-                    found[student_id, timestamp, statement_id] = Kept(self._generation, arrival)
+    ) -> dict[tuple[StudentKey, bool], Kept]:
+        """Credits that are taken out, and statements that turn out to be copies, as they were kept."""
+        wanted: dict[bool, set[StudentKey]] = {True: set(), False: set()}
+        for directive in directives:
+            item, removal = directive.item, directive.removal
+            if removal is not None and (removal.credited or removal.reason in _COPIES):
+                wanted[removal.credited].add((item.student_id, item.timestamp, item.statement_id))
+        found: dict[tuple[StudentKey, bool], Kept] = {}
+        for credited, keys in wanted.items():
+            if not keys:
+                continue
+            for key, kept in self._store.originals(keys, credited=credited).items():
+                found[key, credited] = kept
+            for student_id in {student_id for student_id, _, _ in keys}:
+                for arrival in fresh.get(student_id, ()):
+                    key = student_id, *key_of(arrival)
+                    if key in keys and bool(arrival.item.flags & CREDIT) == credited:
+                        found.setdefault((key, credited), Kept(self._generation, arrival))
         return found
 
 

@@ -59,8 +59,8 @@ class KeptStore(Protocol):
         taken out since, and some twice: see streams.history.standing. Rows that were replaced by one that says
         ``removed`` are left out."""
 
-    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
-        """Statements (not credits) by their keys, also those that were taken out; what never came is left out."""
+    def originals(self, keys: Collection[StudentKey], *, credited: bool) -> dict[StudentKey, Kept]:
+        """Statements, or credits, by their keys, also those that were taken out; what never came is left out."""
 
     def any_removals(self) -> bool:
         """Whether anything was ever taken out of anyone's record."""
@@ -88,14 +88,15 @@ class KeptReads:
                 found[row[0]].append(_credit(row))
         return found
 
-    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
-        """The earliest row of each key that holds a statement."""
+    def originals(self, keys: Collection[StudentKey], *, credited: bool) -> dict[StudentKey, Kept]:
+        """The earliest row of each key."""
         found: dict[StudentKey, Kept] = {}
+        select, kept = (_CREDITS, _credit) if credited else (_STATEMENTS, _statement)
         for part in parts(sorted(keys)):
             among = ",".join(f"('{student}','{moment(at)}','{statement}')" for student, at, statement in part)
-            condition = f"(student_id, timestamp, statement_id) IN ({among}) AND statement != ''"
-            for row in self._rows(f"{_STATEMENTS.substitute(condition=condition)} ORDER BY generation, offset, idx"):
-                found.setdefault((row[0], row[1], row[2]), _statement(row))
+            condition = f"(student_id, timestamp, statement_id) IN ({among}) ORDER BY generation, offset, idx"
+            for row in self._rows(select.substitute(condition=condition)):
+                found.setdefault((row[0], row[1], row[2]), kept(row))
         return found
 
     def any_removals(self) -> bool:

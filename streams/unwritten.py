@@ -84,10 +84,10 @@ class SettledStore:
         self._unwritten.settle(student_ids)
         return self._store.kept(student_ids, moments)
 
-    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
+    def originals(self, keys: Collection[StudentKey], *, credited: bool) -> dict[StudentKey, Kept]:
         """See KeptStore."""
         self._unwritten.settle([student_id for student_id, _, _ in keys])
-        return self._store.originals(keys)
+        return self._store.originals(keys, credited=credited)
 
     def any_removals(self) -> bool:
         """See KeptStore."""

@@ -63,7 +63,7 @@ class EmptyStore:
     def kept(self, student_ids: Collection[str], moments: tuple[int, int] = ALWAYS) -> dict[str, list[Kept]]:
         return {student: [] for student in student_ids}
 
-    def originals(self, keys: Collection[StudentKey]) -> dict[StudentKey, Kept]:
+    def originals(self, keys: Collection[StudentKey], *, credited: bool) -> dict[StudentKey, Kept]:
         return {}
 
     def any_removals(self) -> bool:
