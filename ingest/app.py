@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.runtime import logging
 from infra.runtime.kafka import statements_topic
@@ -29,6 +30,7 @@ from ingest.identity.resolver import Resolver
 from ingest.minutes import Minutes
 from ingest.producers import Link, producer
 from ingest.progress import Progress
+from ingest.protocol import Protocol
 from ingest.publisher import Publisher
 from ingest.reading import AgentReader
 from ingest.refresh import Refresher
@@ -48,6 +50,7 @@ from schemas.codec import provider_minute_codec, rejection_codec
 log = logging.get_logger(__name__)
 
 _DRAIN_SECONDS = 10
+_STATEMENTS = "/xapi/statements"
 
 
 def clock() -> int:
@@ -111,8 +114,9 @@ class Service:
         )
         door = Door(self._authenticator, minutes, measured, now, ingest.default_xapi_version)
         reads = StatementReads(self._progress, self._store, self._agents)
+        self.statements = Statements(door, self._acceptance, self._progress, reads, ingest)
         self.routes = [
-            Route("/xapi/statements", Statements(door, self._acceptance, self._progress, reads, ingest)),
+            Route(_STATEMENTS, self.statements),
             Route("/xapi/about", About(door)),
             Route("/xapi/{rest:path}", Missing(door)),
             Route("/health/live", live),
@@ -163,8 +167,25 @@ class Service:
 
 def build(settings: Settings) -> Starlette:
     """The application; nothing is connected before its lifespan starts."""
-    service = Service(settings)
+    return _application(Service(settings))
+
+
+def _application(service: Service) -> Starlette:
     return Starlette(routes=service.routes, lifespan=service.lifespan)
+
+
+def _front(settings: Settings) -> ASGIApp:
+    """The application, statements before everything else: the router's own layers cost as much as their validation."""
+    service = Service(settings)
+    statements, application = service.statements, _application(service)
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == _STATEMENTS:
+            await statements(scope, receive, send)
+        else:
+            await application(scope, receive, send)
+
+    return front
 
 
 def serve(settings: Settings) -> int:
@@ -172,11 +193,11 @@ def serve(settings: Settings) -> int:
     logging.configure(settings.log, service="ingest")
     _tune_collector()
     config = uvicorn.Config(
-        build(settings),
+        _front(settings),
         host=settings.ingest.host,
         port=settings.ingest.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -1,7 +1,8 @@
 """A bounded load on a learning record store of this machine, at little cost to the machine.
 
-Requests are built from templates and answers are read only as far as needed, on asyncio protocols: the client is to
-take a small part of the cores that the store is measured on. Any other address than a loopback one is refused.
+Statements are rendered before the load begins, all but their ids and times; answers are read only as far as needed, in
+the callbacks of protocols: the client is to take a small part of the cores that the store is measured on. Any other
+address than a loopback one is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from infra.dev.posting import Connection
@@ -23,8 +25,10 @@ HOME_PAGE: Final = "https://load.example/students"
 _LONGEST_RUN: Final = 3600.0
 _WHEN_LOST: Final = 0.1
 _ITEMS: Final = 500
+_RENDERED: Final = 5_000
+"""Statements rendered ahead, at least; more where there are more students. They come again with other ids and times."""
 _ANSWERED: Final = (
-    '{"id":"%s","actor":{"objectType":"Agent","account":{"homePage":"https://load.example/students","name":"%d"}},'
+    '"actor":{"objectType":"Agent","account":{"homePage":"https://load.example/students","name":"%d"}},'
     '"verb":{"id":"http://adlnet.gov/expapi/verbs/answered","display":{"en-US":"answered"}},'
     '"object":{"objectType":"Activity","id":"https://load.example/items/%d","definition":{"type":'
     '"http://adlnet.gov/expapi/activities/cmi.interaction","name":{"en-US":"An item of the load generator"},'
@@ -32,14 +36,14 @@ _ANSWERED: Final = (
     '"max":1},"response":"b","duration":"PT31.50S"},"context":{"registration":"%s","platform":"Load generator",'
     '"language":"en-US","contextActivities":{"parent":[{"id":"https://load.example/sets/1"}],"grouping":[{"id":'
     '"https://load.example/courses/1"}]},"extensions":{"https://load.example/extensions/hints":0,'
-    '"https://load.example/extensions/session":"a-session-of-some-length"}},"timestamp":"%s"}'
+    '"https://load.example/extensions/session":"a-session-of-some-length"}}}'
 )
 _EXPERIENCED: Final = (
-    '{"id":"%s","actor":{"objectType":"Agent","account":{"homePage":"https://load.example/students","name":"%d"}},'
+    '"actor":{"objectType":"Agent","account":{"homePage":"https://load.example/students","name":"%d"}},'
     '"verb":{"id":"http://adlnet.gov/expapi/verbs/experienced","display":{"en-US":"experienced"}},'
     '"object":{"objectType":"Activity","id":"https://load.example/pages/%d","definition":{"type":'
     '"http://adlnet.gov/expapi/activities/lesson","name":{"en-US":"A page of the load generator"}}},'
-    '"context":{"registration":"%s","platform":"Load generator","language":"en-US"},"timestamp":"%s"}'
+    '"context":{"registration":"%s","platform":"Load generator","language":"en-US"}}'
 )
 
 
@@ -145,103 +149,120 @@ class _Run:
         self._random = random.Random(load.seed)  # noqa: S311
         self._run_id = f"{random.SystemRandom().getrandbits(32):08x}"
         self._number = 0
-        self._client = Connection(load.url, load.key, load.secret)
+        client = Connection(load.url, load.key, load.secret)
+        # The length, the last thing in the head, differs from request to request.
+        self._head = client.head("POST", "/statements", 0).removesuffix(b"0\r\n\r\n")
+        self._rendered = [self._render() for _ in range(max(_RENDERED, min(4 * load.students, 10 * _RENDERED)))]
 
     async def connection(self) -> None:
-        protocol: _Protocol | None = None
-        try:
-            while (taken := self._take()) is not None:
-                body, statements = taken
-                due = await self._wait()
-                try:
-                    if protocol is None:
-                        _, protocol = await asyncio.get_running_loop().create_connection(_Protocol, *self._address)
-                    status = await protocol.send(self._client.head("POST", "/statements", len(body)) + body)
-                except OSError:
-                    status, protocol = 0, None
-                    await asyncio.sleep(_WHEN_LOST)
-                self.outcome.statuses[status] += 1
-                if status:
-                    self.outcome.latencies.append(time.perf_counter() - due)
-                if 200 <= status < 300:
-                    self.outcome.statements += statements
-        finally:
-            if protocol is not None:
-                protocol.close()
+        """Send on one connection, opened again when it is lost, until the load ends."""
+        while True:
+            ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.get_running_loop().create_connection(partial(_Protocol, self, ended), *self._address)
+            except OSError:
+                if self.take() is None:
+                    return
+                self.outcome.statuses[0] += 1
+            else:
+                if await ended:
+                    return
+            await asyncio.sleep(_WHEN_LOST)
 
-    async def _wait(self) -> float:
-        """When this request was due: at once, or at its place in the rate."""
+    def take(self) -> tuple[bytes, int, float] | None:
+        """The next request, the statements in it, and when it is due: at once, or at its place in the rate. None at the
+        end."""
         now = time.perf_counter()
-        if not self._load.rate:
-            return now
-        due = self.due
-        self.due += self._load.batch / self._load.rate
-        if due > now:
-            await asyncio.sleep(due - now)
-        return due
-
-    def _take(self) -> tuple[bytes, int] | None:
-        """Body of the next request and the statements in it, None at the end."""
-        due = self.due if self._load.rate else time.perf_counter()
-        if max(due, time.perf_counter()) >= self.deadline or self._left == 0:
+        due = self.due if self._load.rate else now
+        if max(due, now) >= self.deadline or self._left == 0:
             return None
+        if self._load.rate:
+            self.due += self._load.batch / self._load.rate
         many = self._load.batch if self._left is None else min(self._load.batch, self._left)
         if self._left is not None:
             self._left -= many
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-        told = [self._statement(at) for _ in range(many)]
-        return (told[0] if self._load.batch == 1 else f"[{','.join(told)}]").encode(), many
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")[:-6]
+        told, number, rendered = [], self._number, self._rendered
+        for _ in range(many):
+            number += 1
+            told.append(
+                b'{"id":"%s-0000-4000-8000-%012x","timestamp":"%sZ",%s'
+                % (self._run_id.encode(), number, at.encode(), rendered[number % len(rendered)])
+            )
+        self._number = number
+        body = told[0] if self._load.batch == 1 else b"[%s]" % b",".join(told)
+        return b"%s%d\r\n\r\n%s" % (self._head, len(body), body), many, due
 
-    def _statement(self, at: str) -> str:
-        self._number += 1
+    def answered(self, status: int, statements: int, due: float) -> None:
+        """Note an answer; status 0: there is none."""
+        self.outcome.statuses[status] += 1
+        if status:
+            self.outcome.latencies.append(time.perf_counter() - due)
+        if 200 <= status < 300:
+            self.outcome.statements += statements
+
+    def _render(self) -> bytes:
+        """A statement from behind its id and time."""
         chance = self._random.random
-        statement_id = f"{self._run_id}-0000-4000-8000-{self._number:012x}"
         student = int(chance() * self._load.students)
         registration = f"{student:08x}-0000-4000-8000-000000000000"
-        if chance() >= self._load.attempts:
-            return _EXPERIENCED % (statement_id, student, int(chance() * _ITEMS), registration, at)
-        right = chance() < 0.7
         item = int(chance() * _ITEMS)
-        return _ANSWERED % (statement_id, student, item, "true" if right else "false", right, right, registration, at)
+        if chance() >= self._load.attempts:
+            return (_EXPERIENCED % (student, item, registration)).encode()
+        right = chance() < 0.7
+        return (_ANSWERED % (student, item, "true" if right else "false", right, right, registration)).encode()
 
 
 class _Protocol(asyncio.Protocol):
-    """HTTP/1.1 answers with a Content-Length: all that a load needs."""
+    """One connection: sends the next request when the last one is answered. HTTP/1.1 answers with a Content-Length: all
+    that a load needs."""
 
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[int] | None = None
+    def __init__(self, run: _Run, ended: asyncio.Future[bool]) -> None:
+        """``ended``: set when there is no more to send (true), or the connection is lost."""
+        self._run = run
+        self._ended = ended
+        self._transport: asyncio.Transport
+        self._waiting: tuple[int, float] | None = None
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    async def send(self, request: bytes) -> int:
-        """Send a request and wait for its status; raises OSError when the connection is lost."""
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the connection is closed")
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answer
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._next()
 
     def data_received(self, data: bytes) -> None:
-        self._data += data
-        head, found, body = self._data.partition(b"\r\n\r\n")
-        if not found:
+        """A piece of an answer; when it is whole, the next request."""
+        self._data = data = self._data + data if self._data else data
+        split = data.find(b"\r\n\r\n")
+        if split < 0:
             return
-        length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
-        if len(body) >= int(length or b"0"):
+        length = data[:split].lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+        if len(data) - split - 4 >= int(length or b"0"):
             self._data = b""
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_result(int(head[9:12]))
+            self._answered(int(data[9:12]))
+            self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error or ConnectionResetError("the connection was closed"))
+        """The request under way has no answer."""
+        self._answered(0)
+        if not self._ended.done():
+            self._ended.set_result(False)
 
-    def close(self) -> None:
-        """Close the connection."""
-        if self._transport is not None:
+    def _answered(self, status: int) -> None:
+        if self._waiting is not None:
+            self._run.answered(status, *self._waiting)
+            self._waiting = None
+
+    def _next(self) -> None:
+        taken = self._run.take()
+        if taken is None:
+            self._ended.set_result(True)
             self._transport.close()
+            return
+        request, statements, due = taken
+        self._waiting = statements, due
+        wait = due - time.perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._transport.write, request)
+        else:
+            self._transport.write(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any, Final
 
 from infra.runtime.settings import IngestSettings
@@ -46,6 +47,7 @@ class Statements(Resource):
         self._acceptance = acceptance
         self._progress = progress
         self._settings = settings
+        self._accepted = cache(door.metrics.accepted.labels)
         self._rate = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
 
     def methods(self) -> dict[str, Handler]:
@@ -119,7 +121,7 @@ class Statements(Resource):
 
     async def _accept(self, statements: Valid, by: Credential, version: str, own_id: str = "") -> list[str]:
         ids = await self._acceptance.accept(statements, by, version, own_id)
-        self._door.metrics.accepted.labels(by.provider_id).inc(len(ids))
+        self._accepted(by.provider_id).inc(len(ids))
         return ids
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from ingest.xapi.faults import Rule
@@ -21,6 +22,7 @@ _ONE = re.compile(r"1\.0(\.[0-9]{1,3})?").fullmatch
 _TWO = re.compile(r"2\.0(\.[0-9]{1,3})?").fullmatch
 
 
+@lru_cache(maxsize=64)
 def negotiate(header: str) -> str | None:
     """The version that a request with this header is answered in, None where it is not spoken here."""
     if _ONE(header):
