@@ -91,6 +91,11 @@ class Pipeline:
         self._waiting.put(records)
         await self._waiting.room.wait()
 
+    @property
+    def full(self) -> bool:
+        """Whether a whole batch waits: the consumer is held up by it, in all partitions."""
+        return not self._waiting.room.is_set()
+
     async def drain(self) -> None:
         """Return when all that was taken is acknowledged, or will not be since ``run`` has ended."""
         await self._waiting.idle.wait()

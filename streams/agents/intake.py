@@ -182,7 +182,7 @@ class Partitions:
                 continue
             if asked_us:
                 progress.end(partition, end - 1, asked_us)
-            if position < end and not in_hand and partition not in stopped:
+            if position < end and not in_hand and not self._pipeline.full and partition not in stopped:
                 unfetched[partition] = position
         lags = {p: lag for p, lag in progress.lags().items() if p in self.assigned}
         self._health.look(lags, unfetched, rebalancing=self._app.rebalancing)

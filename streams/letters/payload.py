@@ -36,6 +36,10 @@ class _Repair(msgspec.Struct, forbid_unknown_fields=True):
     statement: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Identified(msgspec.Struct):
+    id: str | None = None
+
+
 class _Row(msgspec.Struct):
     """What a refused row of statements or credits holds of its item."""
 
@@ -102,7 +106,11 @@ def repaired(item: Item, text: bytes) -> Item:
             raise RepairError(f"{name} may not be changed: it is {getattr(item, name)!r}")
     if "statement" in changes:
         changes["statement"] = _statement(bytes(changes["statement"]), item.statement)
-    return msgspec.structs.replace(item, **changes)
+    mended: Item = msgspec.structs.replace(item, **changes)
+    told = _told_id(mended.statement)
+    if told != mended.statement_id and (told, mended.statement_id) != (_told_id(item.statement), item.statement_id):
+        raise RepairError(f"statement.id is {told!r} and statement_id is {mended.statement_id!r}: change both")
+    return mended
 
 
 def fault_of(item: Item, partition: int) -> Fault | None:
@@ -131,6 +139,13 @@ def _compact(text: bytes) -> bytes:
         return msgspec.json.format(text, indent=-1)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return text
+
+
+def _told_id(statement: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(statement, type=_Identified).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _text(statement: bytes) -> str:

@@ -190,7 +190,8 @@ class Worker:
         app = SimpleNamespace(
             consumer=self.consumer, rebalancing=False, on_partitions_revoked=signal, on_partitions_assigned=signal
         )
-        pipeline = SimpleNamespace(progress=self.progress, gate=SimpleNamespace(stopped=self.stopped))
+        gate = SimpleNamespace(stopped=self.stopped)
+        self.pipeline = pipeline = SimpleNamespace(progress=self.progress, gate=gate, full=False)
         made = Partitions(
             cast(Any, app),
             "statements",
@@ -249,6 +250,21 @@ def test_what_is_fetched_and_waits_its_turn_is_no_stalled_consumer() -> None:
         worker.look_for(10)
         worker.health.progress()
     assert worker.fault() == ""
+
+
+def test_a_consumer_that_is_held_up_by_a_full_batch_is_not_stalled() -> None:
+    worker = Worker()
+    worker.read(4, 5, 5)
+    worker.progress.flushed(0, 4)
+    worker.ends.ends[0] = 9
+    worker.pipeline.full = True
+    for _ in range(4):
+        worker.look_for(10)
+        worker.health.progress()
+    assert worker.fault() == ""
+    worker.pipeline.full = False
+    worker.look_for(16)
+    assert worker.fault() != ""
 
 
 def test_an_agent_or_a_core_or_a_writer_that_hangs_is_told_by_what_it_was_handed() -> None:
