@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-from streams.learner.elo import Step, sigmoid
+from streams.learner.elo import Step, mean, sigmoid
 
 STUDENT = Step(0.3, 0.02)
 STUDENT_SKILL = Step(0.5, 0.1)
@@ -42,7 +42,9 @@ class Calibration:
         found = self.items.get(item, 0.0)
         if skills:
             known = self.skills
-            found += sum([known.get(skill, 0.0) for skill in skills]) / len(skills)
+            found += (
+                known.get(skills[0], 0.0) if len(skills) == 1 else mean([known.get(skill, 0.0) for skill in skills])
+            )
         return found
 
     def median_difficulty(self, skill: str) -> float:
@@ -105,7 +107,7 @@ class Fit:
         skills = [self._skills.setdefault(skill, _Rating()) for skill in evidence.skills]
         logit = student.value - item.value
         if own:
-            logit += sum([r.value for r in own]) / len(own) - sum([r.value for r in skills]) / len(skills)
+            logit += mean([r.value for r in own]) - mean([r.value for r in skills])
         chance = sigmoid(logit)
         error = evidence.outcome - chance
         student.move(STUDENT, error)

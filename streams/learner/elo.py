@@ -28,3 +28,11 @@ def sigmoid(logit: float) -> float:
         return 1.0 / (1.0 + math.exp(-logit))
     grown = math.exp(logit)
     return grown / (1.0 + grown)
+
+
+def mean(values: list[float]) -> float:
+    """Mean of at least one value, added from left to right: sum() of floats differs between versions of Python."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total / len(values)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from streams.learner.calibration import Calibration
-from streams.learner.elo import sigmoid
+from streams.learner.elo import mean, sigmoid
 
 _RECENT_SHARE = 1.0 - 0.5 ** (1.0 / 5.0)
 """Weight of the newest outcome in an average with a half-life of five attempts."""
@@ -91,7 +91,8 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
             own.append(skill)
         logit = state.rating - difficulty(item, names)
         if own:
-            logit += sum([skill.rating for skill in own]) / len(own)
+            # With one skill its rating is the mean: so it is with nearly all items.
+            logit += own[0].rating if len(own) == 1 else mean([skill.rating for skill in own])
         error = outcome - sigmoid(logit)
         # Step.k, written out: it is done for each attempt.
         state.rating += first / (1.0 + slowing * state.attempts) * error

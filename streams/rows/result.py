@@ -62,9 +62,8 @@ def duration_ms(duration: str | None) -> int:
         return round(only) if only <= LONGEST_MS else UNKNOWN_MS
     if not duration or (found := _DURATION.fullmatch(duration)) is None or duration[-1] in "PT":
         return UNKNOWN_MS
-    total = sum(
-        float(value.replace(",", ".")) * _UNITS_MS[unit]
-        for unit, value in found.groupdict().items()
-        if value is not None
-    )
+    total = 0.0
+    for unit, value in found.groupdict().items():
+        if value is not None:  # added one by one: sum() of floats differs between versions of Python
+            total += float(value.replace(",", ".")) * _UNITS_MS[unit]
     return round(total) if total <= LONGEST_MS else UNKNOWN_MS

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.learner.calibration import Calibration, Evidence, fit, loads
-from streams.learner.elo import sigmoid
-from streams.learner.fold import Attempt, LearnerState, extend, fold
+from streams.learner.elo import mean, sigmoid
+from streams.learner.fold import Attempt, LearnerState, SkillState, extend, fold
 
 NOTHING = Calibration()
 
@@ -80,6 +80,17 @@ def test_mastery_is_the_chance_on_an_item_of_median_difficulty() -> None:
     known = Calibration(1, skills={"a": 0.5}, medians={"a": 1.0})
     state = fold([an_attempt(0, 1.0)], known)
     assert state.skills["a"].mastery == sigmoid(state.rating + state.skills["a"].rating - 1.5)
+
+
+def test_means_are_added_up_from_left_to_right_on_every_python() -> None:
+    assert mean([1e16, 1.0, -1e16]) == 0.0
+    unlike = Calibration(1, skills={"a": 1e16, "b": 1.0, "c": -1e16})
+    assert unlike.difficulty("i", ["a", "b", "c"]) == 0.0
+    state = LearnerState()
+    for name, rating in unlike.skills.items():
+        state.skills[name] = SkillState(1, rating=rating)
+    extend(state, [an_attempt(0, 1.0, ["a", "b", "c"])], NOTHING)
+    assert state.rating == 0.3 * 0.5
 
 
 def test_a_fit_finds_which_items_are_hard() -> None:
