@@ -64,7 +64,7 @@ class Removal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         reason: voided (xAPI 1.0.3 part 2, 2.3.2), unlinked (the actor is another student), duplicate or conflict (an
             earlier statement has its id).
-        cause: id of the voiding statement, of the link, or of the statement's own first copy.
+        cause: id of the voiding statement or of the link; position of the first copy (generation/partition/offset/idx).
         stored: of the statement that is taken out, µs since the epoch, UTC.
         credited: whether the student's row stands in credits rather than in statements.
         partition, offset, idx: position of the item that is taken out.

@@ -81,7 +81,7 @@ CREATE TABLE IF NOT EXISTS removals
     timestamp    DateTime64(6, 'UTC') COMMENT 'of the statement',
     statement_id UUID COMMENT 'id of the statement',
     reason       LowCardinality(String) COMMENT 'voided, unlinked, duplicate or conflict',
-    cause        String COMMENT 'id of the voiding statement, of the link, or of the first copy',
+    cause        String COMMENT 'id of the voiding statement or of the link; position of the first copy',
     restored     UInt8 COMMENT '1: put back since by a new link',
     generation   UInt32 COMMENT 'generation of the statements topic',
     partition    UInt16 COMMENT 'partition of the student',

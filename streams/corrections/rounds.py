@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from aiokafka.errors import KafkaError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -88,6 +89,8 @@ class Rounds:
                 await self._take(turn)
             except StoppedError:
                 raise
+            except (SQLAlchemyError, KafkaError) as error:
+                log.warning("corrections wait: registry or log does not answer", by=turn.name, error=repr(error)[:200])
             except Exception:
                 log.exception("corrections could not be found, or not be put into the log", by=turn.name)
             pause = self._cost(turn.name, began, every) / SHARE
