@@ -1,4 +1,5 @@
-/* Envelopes to items and items to arrivals: the Avro of schemas/codec.py and streams/rows/arrival.py, compiled.
+/* Envelopes to items, items to arrivals, arrivals to rows: the Avro of schemas/codec.py, streams/rows/arrival.py and
+   the usual case of streams/dedupe.py, compiled.
 
    Each function takes exactly what nearly all records hold, does with it what the Python does, and returns None for
    anything else: a broken datum, a statement that is refused, escapes in a name, a number with an exponent. The Python
@@ -77,6 +78,14 @@ enum { STATEMENT_ID, STUDENT_ID, PROVIDER_ID, VERB, SKILLS, TIMESTAMP, STORED, D
 static const char *const item_fields[] = {"statement_id", "student_id", "provider_id", "verb", "skills", "timestamp",
                                           "stored", "digest", "flags", "statement"};
 static Py_ssize_t item_places[ITEM_FIELDS];
+
+enum { PARTITION, OFFSET, IDX, ITEM, ACTOR, VERB_IRI, ACTIVITY, REGISTRATION, OUTCOME, DURATION_MS, ARRIVAL_FIELDS };
+static const char *const arrival_fields[] = {"partition", "offset", "idx", "item", "actor", "verb_iri", "activity",
+                                             "registration", "outcome", "duration_ms"};
+static Py_ssize_t arrival_places[ARRIVAL_FIELDS];
+
+/* schemas/events.py */
+enum { ID_GENERATED = 1, TIMESTAMP_GENERATED = 2, CREDIT = 4 };
 
 /* Avro (avro.apache.org/docs/1.12.0/specification, binary encoding) */
 
@@ -629,6 +638,33 @@ static inline PyObject *field(PyObject *item, int number) {
     return *(PyObject **)((char *)item + item_places[number]);
 }
 
+static inline PyObject *told_by(PyObject *arrival, int number) {
+    return *(PyObject **)((char *)arrival + arrival_places[number]);
+}
+
+/* The flags of an item, -1 for what is none. */
+static inline long flags_of(PyObject *item) {
+    PyObject *flags = field(item, FLAGS);
+    int overflow;
+    return flags != NULL && PyLong_CheckExact(flags) ? PyLong_AsLongAndOverflow(flags, &overflow) : -1;
+}
+
+/* An arrival whose fields are all there: what made it fills them, but nobody forbids another. */
+static inline int is_arrival(PyObject *one) {
+    if (Py_TYPE(one) != (PyTypeObject *)arrival_type)
+        return 0;
+    for (int i = 0; i < ARRIVAL_FIELDS; i++)
+        if (told_by(one, i) == NULL)
+            return 0;
+    PyObject *item = told_by(one, ITEM);
+    if (Py_TYPE(item) != (PyTypeObject *)item_type)
+        return 0;
+    for (int i = 0; i < ITEM_FIELDS; i++)
+        if (field(item, i) == NULL)
+            return 0;
+    return 1;
+}
+
 static PyObject *arrival(PyObject *partition, PyObject *offset, PyObject *idx, PyObject *item) {
     if (Py_TYPE(item) != (PyTypeObject *)item_type)
         return NULL;
@@ -683,9 +719,258 @@ static PyObject *read_one(PyObject *module, PyObject *const *args, Py_ssize_t gi
     return made != NULL ? made : unusual();
 }
 
+PyDoc_STRVAR(read_all_doc, "read_all(partition, offset, items)\n--\n\n"
+"The arrivals of an envelope, when all its items are primary and usual; else None.");
+
+static PyObject *read_all(PyObject *module, PyObject *const *args, Py_ssize_t given) {
+    (void)module;
+    if (given != 3 || arrival_type == NULL || !PyList_CheckExact(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "read_all(partition, offset, list), after configure()");
+        return NULL;
+    }
+    Py_ssize_t many = PyList_GET_SIZE(args[2]);
+    PyObject *arrivals = PyList_New(many);
+    if (arrivals == NULL)
+        return NULL;
+    for (Py_ssize_t i = 0; i < many; i++) {
+        PyObject *item = PyList_GET_ITEM(args[2], i), *idx = PyLong_FromSsize_t(i), *made = NULL;
+        if (idx != NULL && Py_TYPE(item) == (PyTypeObject *)item_type) {
+            long flags = flags_of(item);
+            if (flags >= 0 && flags < CREDIT)
+                made = arrival(args[0], args[1], idx, item);
+        }
+        Py_XDECREF(idx);
+        if (made == NULL) {
+            Py_DECREF(arrivals);
+            return unusual();
+        }
+        PyList_SET_ITEM(arrivals, i, made);
+    }
+    return arrivals;
+}
+
+/* A tuple of borrowed values, each of which is there. */
+static PyObject *row_of(PyObject *const *values, Py_ssize_t many) {
+    PyObject *row = PyTuple_New(many);
+    if (row != NULL)
+        for (Py_ssize_t i = 0; i < many; i++)
+            PyTuple_SET_ITEM(row, i, Py_NewRef(values[i]));
+    return row;
+}
+
+static int append_row(PyObject *rows, PyObject *const *values, Py_ssize_t many) {
+    PyObject *row = row_of(values, many);
+    int failed = row == NULL || PyList_Append(rows, row) < 0;
+    Py_XDECREF(row);
+    return !failed;
+}
+
+PyDoc_STRVAR(rows_doc, "rows(arrivals, generation)\n--\n\n"
+"Rows of statements and of attempts, when all arrivals are primary; else None.");
+
+static PyObject *rows(PyObject *module, PyObject *const *args, Py_ssize_t given) {
+    (void)module;
+    if (given != 2 || arrival_type == NULL || !PyList_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "rows(list, generation), after configure()");
+        return NULL;
+    }
+    PyObject *statements = PyList_New(0), *attempts = PyList_New(0);
+    int whole = statements != NULL && attempts != NULL;
+    for (Py_ssize_t i = 0; whole && i < PyList_GET_SIZE(args[0]); i++) {
+        PyObject *one = PyList_GET_ITEM(args[0], i);
+        if (!is_arrival(one)) {
+            whole = 0;
+            break;
+        }
+        PyObject *item = told_by(one, ITEM);
+        long flags = flags_of(item);
+        PyObject *statement[] = {
+            field(item, STUDENT_ID), field(item, TIMESTAMP), field(item, STATEMENT_ID), field(item, STORED),
+            field(item, PROVIDER_ID), field(item, VERB), told_by(one, VERB_IRI), told_by(one, ACTIVITY),
+            told_by(one, ACTOR), told_by(one, REGISTRATION), field(item, SKILLS), field(item, DIGEST), args[1],
+            told_by(one, PARTITION), told_by(one, OFFSET), told_by(one, IDX), field(item, STATEMENT),
+        };
+        whole = flags >= 0 && flags < CREDIT && append_row(statements, statement, 17);
+        if (whole && told_by(one, OUTCOME) != Py_None) {
+            PyObject *attempt[] = {
+                field(item, STUDENT_ID), field(item, TIMESTAMP), field(item, STATEMENT_ID), told_by(one, ACTIVITY),
+                field(item, SKILLS), told_by(one, OUTCOME), told_by(one, DURATION_MS), field(item, VERB),
+                field(item, PROVIDER_ID), field(item, STORED), args[1], told_by(one, PARTITION), told_by(one, OFFSET),
+                told_by(one, IDX),
+            };
+            whole = append_row(attempts, attempt, 14);
+        }
+    }
+    PyObject *both = whole ? PyTuple_Pack(2, statements, attempts) : NULL;
+    Py_XDECREF(statements);
+    Py_XDECREF(attempts);
+    return both != NULL ? both : unusual();
+}
+
+/* What is remembered of a partition, while a batch is looked through. */
+
+typedef struct {
+    PyObject *memory, *young, *old; /* the first one borrowed */
+    long long number, complete_from, highest;
+} Memory;
+
+#define MEMORIES 256
+
+static int open_memory(Memory *into, PyObject *memories, PyObject *partition, long long number) {
+    *into = (Memory){PyDict_GetItemWithError(memories, partition), NULL, NULL, number, 0, 0};
+    if (into->memory == NULL)
+        return 0;
+    into->young = PyObject_GetAttrString(into->memory, "young");
+    into->old = PyObject_GetAttrString(into->memory, "old");
+    PyObject *from = PyObject_GetAttrString(into->memory, "complete_from");
+    PyObject *highest = PyObject_GetAttrString(into->memory, "highest_stored");
+    int fits = into->young != NULL && into->old != NULL && from != NULL && highest != NULL &&
+               PyDict_CheckExact(into->young) && PyDict_CheckExact(into->old) && PyLong_CheckExact(from) &&
+               PyLong_CheckExact(highest);
+    if (fits) {
+        into->complete_from = PyLong_AsLongLong(from);
+        into->highest = PyLong_AsLongLong(highest);
+        fits = !PyErr_Occurred();
+    }
+    Py_XDECREF(from);
+    Py_XDECREF(highest);
+    return fits;
+}
+
+static int close_memory(Memory *memory, int keep) {
+    int failed = 0;
+    if (keep) {
+        PyObject *highest = PyLong_FromLongLong(memory->highest);
+        failed = highest == NULL || PyObject_SetAttrString(memory->memory, "highest_stored", highest) < 0;
+        Py_XDECREF(highest);
+    }
+    Py_XDECREF(memory->young);
+    Py_XDECREF(memory->old);
+    return failed;
+}
+
+/* 1: new and remembered, or never to be a duplicate; 0: to be judged; -1: a Python error is set. */
+static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject *seen_type, long long clock_error) {
+    PyObject *item = told_by(one, ITEM);
+    long flags = flags_of(item);
+    int overflow, failed = 0;
+    long long timestamp = PyLong_AsLongLongAndOverflow(field(item, TIMESTAMP), &overflow);
+    long long stored = overflow ? 0 : PyLong_AsLongLongAndOverflow(field(item, STORED), &overflow);
+    if (flags < 0 || overflow)
+        return 0;
+    if (flags & ID_GENERATED)
+        return 1;
+    PyObject *key = PyTuple_Pack(2, field(item, STATEMENT_ID), field(item, STUDENT_ID));
+    if (key == NULL)
+        return -1;
+    int known = PyDict_Contains(memory->young, key);
+    if (known == 0)
+        known = PyDict_Contains(memory->old, key);
+    if (known == 0 && PySet_GET_SIZE(doubtful))
+        known = PySet_Contains(doubtful, key);
+    int suffices = flags & TIMESTAMP_GENERATED ? memory->complete_from < 0
+                                               : timestamp > memory->complete_from + clock_error;
+    if (known < 0) {
+        failed = 1;
+    } else if (known || !suffices) {
+        failed = PySet_Add(doubtful, key) < 0;
+        known = 1;
+    } else {
+        PyObject *place[] = {told_by(one, OFFSET), told_by(one, IDX), field(item, DIGEST)};
+        PyObject *seen = PyObject_Vectorcall(seen_type, place, 3, NULL);
+        failed = seen == NULL || PyDict_SetItem(memory->young, key, seen) < 0;
+        Py_XDECREF(seen);
+        if (stored > memory->highest)
+            memory->highest = stored;
+    }
+    Py_DECREF(key);
+    return failed ? -1 : !known;
+}
+
+PyDoc_STRVAR(remember_new_doc, "remember_new(arrivals, memories, seen, clock_error)\n--\n\n"
+"Remembers the arrivals that are new beyond doubt, and returns the places of all others in the list: see\n"
+"streams.dedupe. memories: PartitionMemory by partition; seen: the type that is remembered; clock_error in µs.");
+
+static PyObject *remember_new(PyObject *module, PyObject *const *args, Py_ssize_t given) {
+    (void)module;
+    if (given != 4 || arrival_type == NULL || !PyList_CheckExact(args[0]) || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "remember_new(list, dict, type, int), after configure()");
+        return NULL;
+    }
+    long long clock_error = PyLong_AsLongLong(args[3]);
+    if (clock_error == -1 && PyErr_Occurred())
+        return NULL;
+    Memory memories[MEMORIES];
+    int many = 0, at = 0, failed = 0;
+    PyObject *left = PyList_New(0), *doubtful = PySet_New(NULL);
+    failed = left == NULL || doubtful == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(args[0]); i++) {
+        PyObject *one = PyList_GET_ITEM(args[0], i);
+        int done = 0;
+        if (is_arrival(one) && PyLong_CheckExact(field(told_by(one, ITEM), TIMESTAMP)) &&
+            PyLong_CheckExact(field(told_by(one, ITEM), STORED)) && PyLong_CheckExact(told_by(one, PARTITION))) {
+            int overflow;
+            long long number = PyLong_AsLongLongAndOverflow(told_by(one, PARTITION), &overflow);
+            if (at >= many || memories[at].number != number) {
+                for (at = 0; at < many && memories[at].number != number; at++)
+                    ;
+                if (at == many && many < MEMORIES) {
+                    if (open_memory(&memories[at], args[1], told_by(one, PARTITION), number)) {
+                        many++;
+                    } else {
+                        Py_XDECREF(memories[at].young);
+                        Py_XDECREF(memories[at].old);
+                        if (PyErr_Occurred()) /* a memory that is not begun: the Python says so */
+                            PyErr_Clear();
+                    }
+                }
+            }
+            if (at < many)
+                done = remember(&memories[at], one, doubtful, args[2], clock_error);
+        }
+        if (done < 0) {
+            failed = 1;
+        } else if (!done) {
+            PyObject *place = PyLong_FromSsize_t(i);
+            failed = place == NULL || PyList_Append(left, place) < 0;
+            Py_XDECREF(place);
+        }
+    }
+    PyObject *error_type, *error, *trace;
+    PyErr_Fetch(&error_type, &error, &trace);
+    for (int i = 0; i < many; i++)
+        if (close_memory(&memories[i], error_type == NULL))
+            failed = 1;
+    if (error_type != NULL)
+        PyErr_Restore(error_type, error, trace);
+    Py_XDECREF(doubtful);
+    if (failed)
+        Py_CLEAR(left);
+    return left;
+}
+
 PyDoc_STRVAR(configure_doc, "configure(item, envelope, arrival, verbs, no_uuid, duration_ms, earliest, latest)\n--\n\n"
 "The types that are made, the verbs whose result tells an outcome, the UUID that stands for none, what reads unusual\n"
 "durations, and the moments between which a row can be written (µs).");
+
+/* Where a type keeps the values of its fields. */
+static int learn_places(PyObject *type, const char *const *names, int many, Py_ssize_t *places) {
+    for (int i = 0; i < many; i++) {
+        PyObject *descriptor = PyObject_GetAttrString(type, names[i]);
+        if (descriptor == NULL)
+            return 0;
+        int fits = Py_IS_TYPE(descriptor, &PyMemberDescr_Type) &&
+                   ((PyMemberDescrObject *)descriptor)->d_member->type == T_OBJECT_EX;
+        if (fits)
+            places[i] = ((PyMemberDescrObject *)descriptor)->d_member->offset;
+        Py_DECREF(descriptor);
+        if (!fits) {
+            PyErr_SetString(PyExc_TypeError, "items and arrivals keep their fields in slots");
+            return 0;
+        }
+    }
+    return 1;
+}
 
 static PyObject *configure(PyObject *module, PyObject *args) {
     (void)module;
@@ -697,20 +982,9 @@ static PyObject *configure(PyObject *module, PyObject *args) {
         PyErr_SetString(PyExc_TypeError, "verbs are a set");
         return NULL;
     }
-    for (int i = 0; i < ITEM_FIELDS; i++) {
-        PyObject *descriptor = PyObject_GetAttrString(given[0], item_fields[i]);
-        if (descriptor == NULL)
-            return NULL;
-        int fits = Py_IS_TYPE(descriptor, &PyMemberDescr_Type) &&
-                   ((PyMemberDescrObject *)descriptor)->d_member->type == T_OBJECT_EX;
-        if (fits)
-            item_places[i] = ((PyMemberDescrObject *)descriptor)->d_member->offset;
-        Py_DECREF(descriptor);
-        if (!fits) {
-            PyErr_SetString(PyExc_TypeError, "an item keeps its fields in slots");
-            return NULL;
-        }
-    }
+    if (!learn_places(given[0], item_fields, ITEM_FIELDS, item_places) ||
+        !learn_places(given[2], arrival_fields, ARRIVAL_FIELDS, arrival_places))
+        return NULL;
     PyObject **kept[] = {&item_type, &envelope_type, &arrival_type, &verbs_with_outcome, &no_uuid, &duration_of};
     for (int i = 0; i < 6; i++) {
         PyObject *before = *kept[i];
@@ -726,6 +1000,9 @@ static PyMethodDef methods[] = {
     {"configure", configure, METH_VARARGS, configure_doc},
     {"decode", (PyCFunction)(void (*)(void))decode, METH_FASTCALL, decode_doc},
     {"read", (PyCFunction)(void (*)(void))read_one, METH_FASTCALL, read_doc},
+    {"read_all", (PyCFunction)(void (*)(void))read_all, METH_FASTCALL, read_all_doc},
+    {"remember_new", (PyCFunction)(void (*)(void))remember_new, METH_FASTCALL, remember_new_doc},
+    {"rows", (PyCFunction)(void (*)(void))rows, METH_FASTCALL, rows_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.events import ID_GENERATED, TIMESTAMP_GENERATED
-from streams.rows.arrival import Arrival
+from streams.rows.arrival import Arrival, extension
 
 CLOCK_ERROR_US = 10 * 60 * 1_000_000
 """How far a provider's clock may be ahead of ours, and the clocks of two ingest processes apart."""
@@ -62,10 +62,10 @@ class PartitionMemory:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._young: dict[Key, Seen] = {}
-        self._old: dict[Key, Seen] = {}
+        self.young: dict[Key, Seen] = {}
+        self.old: dict[Key, Seen] = {}
         self._young_from = 0
-        self._highest_stored = 0
+        self.highest_stored = 0
         self.complete_from: int | None = None
 
     def begin(self, first: First, recent: Sequence[Recent] | None) -> None:
@@ -77,33 +77,33 @@ class PartitionMemory:
         self.complete_from = first.stored + CLOCK_ERROR_US
         if recent:
             for key, seen, stored in recent:
-                known = self._old.get(key)
+                known = self.old.get(key)
                 if known is None or seen < known:
-                    self._old[key] = seen
-                self._highest_stored = max(self._highest_stored, stored)
+                    self.old[key] = seen
+                self.highest_stored = max(self.highest_stored, stored)
             # What is not among them came before, by the log; or was stored before the window of the question.
             earliest = min(seen.offset for _, seen, _ in recent)
             before = max(stored for _, seen, stored in recent if seen.offset == earliest) + CLOCK_ERROR_US
             self.complete_from = min(self.complete_from, max(before, first.stored - WARMED_US))
-        self._young_from = max(self.complete_from, self._highest_stored)
+        self._young_from = max(self.complete_from, self.highest_stored)
 
     def get(self, key: Key) -> Seen | None:
         """Where it was seen first, None when it is not remembered."""
-        return self._young.get(key) or self._old.get(key)
+        return self.young.get(key) or self.old.get(key)
 
     def put(self, key: Key, seen: Seen, stored: int) -> None:
         """Remember a statement that was accepted as fresh, or that the store knows."""
-        if stored > self._highest_stored:
-            self._highest_stored = stored
-        self._young[key] = seen
+        if stored > self.highest_stored:
+            self.highest_stored = stored
+        self.young[key] = seen
 
     def settle(self) -> None:
         """Forget the old when the young are many. Between batches only, when all that is forgotten can be looked up:
         what is unknown is asked for at the beginning of a batch, so nothing may become unknown within it."""
-        if len(self._young) >= self._limit:
-            self._old, self._young = self._young, {}
+        if len(self.young) >= self._limit:
+            self.old, self.young = self.young, {}
             # What is forgotten was stored no later than what had come when the dictionary that stays was begun.
-            self.complete_from, self._young_from = self._young_from, self._highest_stored
+            self.complete_from, self._young_from = self._young_from, self.highest_stored
 
     def suffices(self, arrival: Arrival) -> bool:
         """Whether memory alone can tell that a statement which it does not hold is new.
@@ -119,7 +119,7 @@ class PartitionMemory:
         return item.timestamp > self.complete_from + CLOCK_ERROR_US
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self.young) + len(self.old)
 
 
 class Memories:
@@ -163,6 +163,15 @@ class Memories:
 def key_of(arrival: Arrival) -> Key:
     """Key of an arrival."""
     return arrival.item.statement_id, arrival.item.student_id
+
+
+def remember_new(arrivals: list[Arrival], memories: Mapping[int, PartitionMemory]) -> Sequence[int]:
+    """Remember the arrivals that are new beyond doubt, as judge() would; the places of all others in the list, which
+    are to be judged. Without the extension that is all of them."""
+    if extension is None:
+        return range(len(arrivals))
+    left: list[int] = extension.remember_new(arrivals, memories, Seen, CLOCK_ERROR_US)
+    return left
 
 
 def unknown(arrivals: Iterable[Arrival], memories: Mapping[int, PartitionMemory]) -> list[Arrival]:

@@ -14,13 +14,13 @@ from schemas.events import CREDIT, Envelope
 from streams.batch import Batch, PartitionPart, Record
 from streams.correcting import Change, Correcting
 from streams.counting import Counting
-from streams.dedupe import Memories, Verdict, judge, unknown
+from streams.dedupe import Memories, Verdict, judge, remember_new, unknown
 from streams.folding import Folding
 from streams.learner.calibration import Calibration
 from streams.ledger import Ledger
 from streams.reading import Reading
 from streams.rows import tables
-from streams.rows.arrival import Arrival, Fault, attempt_row, credit_row, statement_row
+from streams.rows.arrival import Arrival, Fault, rows_of
 from streams.rows.days import LocalDays
 from streams.state import StudentCache
 from streams.store import Store
@@ -93,7 +93,10 @@ class Processor:
         if directives:
             self._removing = True
         fresh, repeated = self._judge(arrivals, batch)
-        self._statement_rows(fresh, batch)
+        made = rows_of(fresh, self._generation)
+        batch.rows[tables.STATEMENTS] += made.statements
+        batch.rows[tables.CREDITS] += made.credits
+        batch.rows[tables.ATTEMPTS] += made.attempts
         by_student: dict[str, list[Arrival]] = defaultdict(list)
         for arrival in fresh:
             by_student[arrival.item.student_id].append(arrival)
@@ -112,14 +115,17 @@ class Processor:
     def _judge(self, arrivals: list[Arrival], batch: Batch) -> tuple[list[Arrival], list[Arrival]]:
         """The new statements, and the credits of statements that their students had before."""
         memories = self._memories.of
-        stored = self._store.positions(found) if (found := unknown(arrivals, memories)) else {}
-        fresh: list[Arrival] = []
+        left = remember_new(arrivals, memories)
+        doubtful = [arrivals[place] for place in left]
+        stored = self._store.positions(found) if (found := unknown(doubtful, memories)) else {}
+        out: set[int] = set()
         repeated: list[Arrival] = []
-        for arrival in arrivals:
+        for number, arrival in zip(left, doubtful, strict=True):
             verdict = judge(arrival, memories[arrival.partition], stored)
             if verdict is Verdict.FRESH:
-                fresh.append(arrival)
-            elif verdict is Verdict.CONFLICT:
+                continue
+            out.add(number)
+            if verdict is Verdict.CONFLICT:
                 self._reading.bury(batch, arrival.place, arrival.item, CONFLICTING)
             elif arrival.item.primary:
                 batch.duplicates += 1
@@ -127,16 +133,5 @@ class Processor:
                 self._reading.outcome(batch, place, arrival.item, "duplicate", REPEATED)
             elif arrival.item.flags & CREDIT:
                 repeated.append(arrival)
+        fresh = [arrival for number, arrival in enumerate(arrivals) if number not in out] if out else arrivals
         return fresh, repeated
-
-    def _statement_rows(self, fresh: Iterable[Arrival], batch: Batch) -> None:
-        generation = self._generation
-        statements, credits = batch.rows[tables.STATEMENTS], batch.rows[tables.CREDITS]
-        attempts = batch.rows[tables.ATTEMPTS]
-        for arrival in fresh:
-            if arrival.item.primary:
-                statements.append(statement_row(arrival, generation))
-            else:
-                credits.append(credit_row(arrival, generation))
-            if arrival.outcome is not None:
-                attempts.append(attempt_row(arrival, generation))

@@ -12,10 +12,9 @@ from streams.rows.tables import Row
 
 def latency_buckets(stored_us: Iterable[int], written_us: int) -> list[int]:
     """Statements by the time from stored to written, one count for each of LATENCY_BOUNDS_MS and one above."""
-    buckets = [0] * (len(LATENCY_BOUNDS_MS) + 1)
-    for stored in stored_us:
-        buckets[bisect_left(LATENCY_BOUNDS_MS, (written_us - stored) / 1000.0)] += 1
-    return buckets
+    stored = sorted(stored_us)
+    within = [len(stored) - bisect_left(stored, written_us - bound * 1000) for bound in LATENCY_BOUNDS_MS]
+    return [one - before for one, before in zip([*within, len(stored)], [0, *within], strict=True)]
 
 
 def flush_row(worker: str, partition: int, part: PartitionPart, rows: int, flush_ms: float, now_us: int) -> Row:

@@ -15,7 +15,7 @@ from streams.dedupe import First
 from streams.directives import Directive, read_directive
 from streams.ledger import LATEST_STORED_US, MINUTE_US, Entry, told_counts, told_replay
 from streams.rows import tables
-from streams.rows.arrival import NO_UUID, Arrival, Fault, read
+from streams.rows.arrival import NO_UUID, Arrival, Fault, read, read_all
 
 
 class Opened(NamedTuple):
@@ -61,6 +61,11 @@ class Reading:
             if partition not in firsts:
                 # What a correction credits anew was stored long before its envelope was sealed.
                 firsts[partition] = First(offset, max(envelope.published, *(item.stored for item in items)))
+            if (usual := read_all(partition, offset, items)) is not None:
+                arrivals += usual
+                part.statements += len(items)
+                part.stored += [item.stored for item in items]
+                continue
             for idx, item in enumerate(items):
                 primary = item.flags < CREDIT
                 part.statements += primary

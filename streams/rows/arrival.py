@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -53,6 +54,13 @@ def read(partition: int, offset: int, idx: int, item: Item) -> Arrival:
         if arrival is not None:
             return arrival
     return in_python(partition, offset, idx, item)
+
+
+def read_all(partition: int, offset: int, items: list[Item]) -> list[Arrival] | None:
+    """All items of an envelope at once; None where one of them has to be looked at by itself, and without the
+    extension."""
+    arrivals: list[Arrival] | None = extension.read_all(partition, offset, items) if extension is not None else None
+    return arrivals
 
 
 def in_python(partition: int, offset: int, idx: int, item: Item) -> Arrival:
@@ -131,3 +139,22 @@ def attempt_row(arrival: Arrival, generation: int) -> Row:
         arrival.duration_ms, item.verb, item.provider_id, item.stored,
         generation, arrival.partition, arrival.offset, arrival.idx,
     )  # fmt: skip
+
+
+class Rows(NamedTuple):
+    """Rows by table."""
+
+    statements: list[Row]
+    credits: list[Row]
+    attempts: list[Row]
+
+
+def rows_of(arrivals: list[Arrival], generation: int) -> Rows:
+    """The rows that arrivals write by themselves."""
+    if extension is not None and (made := extension.rows(arrivals, generation)) is not None:
+        return Rows(made[0], [], made[1])
+    return Rows(
+        [statement_row(arrival, generation) for arrival in arrivals if arrival.item.primary],
+        [credit_row(arrival, generation) for arrival in arrivals if not arrival.item.primary],
+        [attempt_row(arrival, generation) for arrival in arrivals if arrival.outcome is not None],
+    )
