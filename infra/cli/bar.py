@@ -33,10 +33,11 @@ class Bar:
         if self._bar:
             self._bar.stop()
 
-    def show(self, done: int, words: str) -> None:
-        """Say how far it is."""
+    def show(self, done: int, words: str, total: int = 0) -> None:
+        """Say how far it is; the total may be known only later."""
+        self._total = total or self._total
         if self._bar:
-            self._bar.update(self._task, completed=min(done, self._total), words=words)
+            self._bar.update(self._task, completed=min(done, self._total), total=self._total, words=words)
         elif time.monotonic() - self._said >= LINE_EVERY:
             self._said = time.monotonic()
             self.say(f"{self._what} {min(100 * done // self._total, 100)}% · {words}")

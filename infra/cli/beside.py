@@ -12,8 +12,7 @@ from infra.cli.context import UsageFault
 from infra.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.rebuild.run import Options
-    from streams.rebuild.scope import Scope
+    from streams.rebuild.comparing import Options
     from streams.rebuild.store import CommandStore
 
 
@@ -57,7 +56,7 @@ def first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0][:300]
 
 
-def options(settings: Settings, store: CommandStore, scope: Scope, *, check: bool) -> Options:
+def options(settings: Settings, store: CommandStore, *, check: bool) -> Options:
     """A rebuild as the workers would compute it; raises UsageFault where the log does not answer or is another one."""
     from kafka.errors import KafkaError
 
@@ -65,8 +64,8 @@ def options(settings: Settings, store: CommandStore, scope: Scope, *, check: boo
     from infra.runtime.registry import open_registry
     from schemas.partitioning import partition_of
     from streams.calibrations import active_calibration
+    from streams.rebuild.comparing import Options
     from streams.rebuild.reading import newest_generation
-    from streams.rebuild.run import Options
 
     own, topic = settings.kafka, kafka.statements_topic(settings.kafka)
     try:
@@ -89,7 +88,6 @@ def options(settings: Settings, store: CommandStore, scope: Scope, *, check: boo
     finally:
         engine.dispose()
     return Options(
-        scope=scope,
         check=check,
         generation=own.generation,
         partitions=own.partitions,

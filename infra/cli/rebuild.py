@@ -66,7 +66,7 @@ def _run(settings: Settings, scope: Scope, *, check: bool, restart: bool, show: 
     from streams.rebuild.shadows import Shadows
 
     with open_store(settings) as store:
-        chosen = options(settings, store, scope, check=check)
+        chosen = options(settings, store, check=check)
         try:
             total = size(store.read, scope)
         except NobodyError as error:
@@ -81,7 +81,7 @@ def _run(settings: Settings, scope: Scope, *, check: bool, restart: bool, show: 
             if take_up(journal, shadows, version, restart=restart):
                 bar.say(f"going on with the rebuild that was interrupted: {journal.students:,} students are done")
             told = _Teller(bar, journal, show)
-            Rebuild(chosen, store, shadows, journal, told).run()
+            Rebuild(scope, chosen, store, shadows, journal, told).run()
         for line in summary(journal, check=check, seconds=time.monotonic() - began, hidden=told.hidden):
             typer.echo(line)
         return sum(step.differences for step in journal.steps)

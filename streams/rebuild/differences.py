@@ -35,6 +35,8 @@ def words(column: str, value: object) -> str:
     """A value for people: moments and days as such, numbers to their last digit."""
     if column in MOMENTS and isinstance(value, int):
         return (_EPOCH + timedelta(microseconds=value)).isoformat()
+    if column == "minute" and isinstance(value, int):
+        return (_EPOCH + timedelta(seconds=value)).isoformat()
     if column == "day" and isinstance(value, int):
         return as_date(value).isoformat()
     return repr(value) if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import Template
 from uuid import UUID
 
-from streams.kept import Reader
+from streams.kept import Reader, listed
 from streams.rebuild.judging import REBUILT
 from streams.rebuild.reading import rows_of
 
@@ -23,10 +23,11 @@ class NobodyError(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Nothing set: all students."""
+    """Nothing set: all students. ``students`` are a few hundred at most."""
 
     school: str = ""
     student: str = ""
+    students: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.student:
@@ -36,7 +37,7 @@ class Scope:
     @property
     def everyone(self) -> bool:
         """Whether it is all students."""
-        return not self.school and not self.student
+        return not (self.school or self.student or self.students)
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ _BRANCH = (
 def _condition(scope: Scope) -> str:
     if scope.student:
         return f"student_id = '{UUID(scope.student)}'"
+    if scope.students:
+        return f"student_id IN ({listed(scope.students)})"
     if scope.school:
         school = scope.school.replace("\\", "\\\\").replace("'", "\\'")
         return Template(_OF_SCHOOL).substitute(school=school)

@@ -12,8 +12,8 @@ import pytest
 from schemas import verbs
 from schemas.events import CREDIT, REMOVAL, Item, Removal
 from streams.learner.calibration import Calibration
-from streams.rebuild import run, scope
-from streams.rebuild.run import Rebuild
+from streams.rebuild import comparing, scope
+from streams.rebuild.comparing import Comparison
 from streams.rebuild.shadows import Shadows
 from streams.rebuild.store import CommandStore
 from streams.rows import tables
@@ -192,17 +192,17 @@ def test_what_is_written_meanwhile_is_carried_over(filled: Filled, monkeypatch: 
     items = school_year(10, 900)
     fill_in_parts(filled, items[:300])
     waiting = iter([items[n : n + 30] for n in range(300, len(items), 30)])
-    real_part, real_exchange = Rebuild._part, Shadows.exchange
+    real_part, real_exchange = Comparison.correct, Shadows.exchange
 
-    def busy_part(rebuild: Rebuild, part: scope.Part) -> object:
+    def busy_part(comparison: Comparison, part: scope.Part) -> object:
         filled.fill(next(waiting, []))
-        return real_part(rebuild, part)
+        return real_part(comparison, part)
 
     def busy_exchange(shadows: Shadows, known: list[str]) -> None:
         filled.fill(next(waiting))  # after the last look before the exchange
         real_exchange(shadows, known)
 
-    monkeypatch.setattr(Rebuild, "_part", busy_part)
+    monkeypatch.setattr(Comparison, "correct", busy_part)
     monkeypatch.setattr(Shadows, "exchange", busy_exchange)
     assert filled.rebuild() == []
     assert filled.folded_again, "who was late in the old tables is folded again"
@@ -216,7 +216,7 @@ def test_what_is_written_meanwhile_is_carried_over(filled: Filled, monkeypatch: 
 
 
 def test_a_batch_that_is_half_written_is_no_difference(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(comparing, "PAUSE_SECONDS", 0.0)
     items = school_year(11)
     fill_in_parts(filled, items[:300])
     batch = filled.processor.process(filled.records(items[300:]))
@@ -251,8 +251,8 @@ def test_students_under_another_calibration_are_folded_again_and_are_no_differen
 
 
 def test_whom_nobody_knows_is_told(filled: Filled) -> None:
-    for whom, told in [({}, "nothing is stored"), ({"school": "o'hara \\ $x"}, "in the roster")]:
+    for whom, told in [(scope.Scope(), "nothing is stored"), (scope.Scope("o'hara \\ $x"), "in the roster")]:
         with pytest.raises(scope.NobodyError, match=told):
-            scope.size(filled.sink.read, scope.Scope(**whom))
+            scope.size(filled.sink.read, whom)
     with pytest.raises(scope.NobodyError, match="nothing is stored of student"):
         scope.size(filled.sink.read, scope.Scope(student=seeded_uuid(random.Random(3))))
