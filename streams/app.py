@@ -245,6 +245,8 @@ class Worker:
         rounds = Rounds(self._sink().read, engine, settings, correct, metrics, now_us, seconds)
         self._tasks += [
             asyncio.create_task(self._look()),
+            asyncio.create_task(self._commit()),
+            asyncio.create_task(self._tell()),
             asyncio.create_task(stops.run()),
             asyncio.create_task(clocked.run()),
             asyncio.create_task(watch.run(lambda: 0 in self.partitions.assigned)),
@@ -308,13 +310,19 @@ class Worker:
         await self.pipeline.take([to_record(message) for message in messages])
 
     async def _look(self) -> None:
-        told_at = 0.0
+        """Waits for nobody: this is the pulse of the event loop."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.partitions.look()
             for partition, lag in self.pipeline.progress.lags().items():
                 self._metrics.lag.labels(partition=str(partition)).set(lag)
+
+    async def _commit(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
             await self._offsets.commit()
-            if time.monotonic() - told_at > TELL_SECONDS:
-                await self.pipeline.tell(self.partitions.assigned)
-                told_at = time.monotonic()
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            await self.pipeline.tell(self.partitions.assigned)

@@ -202,6 +202,35 @@ def test_most_rows_refused_is_no_fault_of_the_rows() -> None:
     assert len(paused) == 1
 
 
+def test_the_sink_says_why_it_waits_when_most_rows_are_refused() -> None:
+    said: list[str] = []
+
+    class Asked(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            said.append(sink.away)
+            return True
+
+    sink = Sink(lambda: FakeClient(), Asked())  # type: ignore[arg-type, return-value]
+    with pytest.raises(StoppedError):
+        sink.insert(tables.REJECTIONS, [a_row("poison")] * 30)
+    assert said == ["ClickHouse refuses most rows of rejections: cannot parse"]
+
+
+def test_how_long_a_request_is_under_way_is_seen_from_outside() -> None:
+    seen: list[float] = []
+
+    class Watched(FakeClient):
+        def raw_insert(self, *arguments: Any, **more: Any) -> None:
+            seen.append(sink.asking_seconds())
+            super().raw_insert(*arguments, **more)
+
+    sink = Sink(lambda: Watched(), Patient())  # type: ignore[arg-type, return-value]
+    assert sink.asking_seconds() == 0.0
+    sink.insert(tables.REJECTIONS, [a_row("a")])
+    assert sink.asking_seconds() == 0.0
+    assert seen[0] > 0.0
+
+
 class FakeProducer:
     """Takes records of at most 300 kB, after it was away once."""
 
