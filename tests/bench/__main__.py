@@ -16,6 +16,7 @@ from infra.dev.errors import LocalStackError
 from tests.bench import pure
 from tests.bench.door import ingest
 from tests.bench.figures import Figure, Run, load, table
+from tests.bench.growth import growth
 from tests.bench.machine import this_machine
 from tests.bench.naive import naive
 from tests.bench.servers import GaveUpError
@@ -35,12 +36,15 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
     "ingest": ingest,
     "visible": visible,
 }
+LONG: Final[dict[str, Callable[[], Iterator[Figure]]]] = {"growth": growth}
+"""Run when they are named."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run, show the table, keep the figures; the exit code, 1 when a bench failed."""
     parser = argparse.ArgumentParser(prog="tests.bench", description="Benchmarks of the platform, on this machine.")
-    parser.add_argument("--only", action="append", choices=BENCHES, metavar="NAME", help=", ".join(BENCHES))
+    known = BENCHES | LONG
+    parser.add_argument("--only", action="append", choices=known, metavar="NAME", help=", ".join(known))
     parser.add_argument("--compare", type=Path, metavar="FILE", help="an earlier run, from tests/bench/results")
     chosen = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -54,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in chosen.only or BENCHES:
         console.print(f"{name} …", style="dim")
         try:
-            run.figures.extend(BENCHES[name]())
+            run.figures.extend(known[name]())
         except (GaveUpError, LocalStackError, AssertionError) as error:
             failed += 1
             console.print(f"{name}: {error}", style="red", markup=False)

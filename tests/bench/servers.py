@@ -100,6 +100,17 @@ class Servers:
         streams = self.settings.streams
         return self._start("worker", health.http(f"http://{streams.host}:{streams.port}/health/ready"))
 
+    @contextmanager
+    def worker(self) -> Iterator[Watched]:
+        """A worker with its partitions, ended at the end of the block."""
+        with ExitStack() as ended:
+            whole, self._stack = self._stack, ended
+            try:
+                started = self.start_worker()
+            finally:
+                self._stack = whole
+            yield started
+
     def start_ingest(self) -> Watched:
         """Ingest; returns when it is ready."""
         ingest = self.settings.ingest

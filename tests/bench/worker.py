@@ -72,39 +72,46 @@ def passing() -> Iterator[Figure]:
 def measure(mix: Mix, count: int) -> Measured:
     """Fill a log, start a worker on it, wait until all is written and committed."""
     with servers() as running:
-        asyncio.run(fill(running, mix, count))
-        store = running.store()
-        worker = running.start_worker()
+        return consume(running, mix, count)
+
+
+def consume(running: Servers, mix: Mix, count: int, seed: int = 1) -> Measured:
+    """Put statements into the log of running servers, start a worker, wait for all to be written, stop the worker."""
+    asyncio.run(fill(running, mix, count, seed))
+    store = running.store()
+
+    def stored() -> int:
+        return int(store.query("SELECT count() FROM statements FINAL").result_rows[0][0])
+
+    def flushed() -> int:
+        return int(store.query("SELECT sum(statements) FROM sink_flushes").result_rows[0][0])
+
+    stored_before, flushed_before = stored(), flushed()
+    with running.worker() as worker:
         watched = (worker, running.front, running.broker)
         began, before = time.perf_counter(), [one.cpu_seconds() for one in watched]
 
         def last_words() -> str:
             return "\n".join(processes.last_lines(worker.log))
 
-        def written() -> bool:
-            return bool(store.query("SELECT sum(statements) FROM sink_flushes").result_rows[0][0] >= count)
-
         def committed() -> bool:
             return not sum(one.lag for one in kafka.lag(running.settings.kafka, "statements"))
 
-        wait_until(written, LONGEST, told=last_words, pause=0.2)
+        wait_until(lambda: flushed() - flushed_before >= count, LONGEST, told=last_words, pause=0.2)
         wait_until(committed, LONGEST, told=last_words)
         seconds = time.perf_counter() - began
         used = {one.name: one.cpu_seconds() - was for one, was in zip(watched, before, strict=True)}
-        kept, students = store.query("SELECT count(), uniqExact(student_id) FROM statements FINAL").result_rows[0]
-        assert kept == count, f"{kept} of {count} statements are in the store"
-        disk = store.query(
-            "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts"
-            " WHERE active AND table = 'statements' AND database = currentDatabase()"
-        ).result_rows[0][0]
-        return Measured(
-            count,
-            students,
-            seconds,
-            {name: spent / count * 1e6 for name, spent in used.items()},
-            worker.peak_mib(),
-            disk,
-        )
+        peak_mib = worker.peak_mib()
+    kept = stored() - stored_before
+    assert kept == count, f"{kept} of {count} statements are in the store"
+    students = store.query("SELECT uniqExact(student_id) FROM statements").result_rows[0][0]
+    disk = store.query(
+        "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts"
+        " WHERE active AND table = 'statements' AND database = currentDatabase()"
+    ).result_rows[0][0]
+    return Measured(
+        count, students, seconds, {name: spent / count * 1e6 for name, spent in used.items()}, peak_mib, disk
+    )
 
 
 def _circumstances(found: Measured) -> str:
@@ -114,7 +121,7 @@ def _circumstances(found: Measured) -> str:
     )
 
 
-async def fill(running: Servers, mix: Mix, count: int) -> None:
+async def fill(running: Servers, mix: Mix, count: int, seed: int = 1) -> None:
     """Fill the statements topic."""
     topic = kafka.statements_topic(running.settings.kafka)
     producer = AIOKafkaProducer(
@@ -126,7 +133,7 @@ async def fill(running: Servers, mix: Mix, count: int) -> None:
     )
     await producer.start()
     try:
-        for partition, envelope in envelopes(count, mix, partitions=PARTITIONS):
+        for partition, envelope in envelopes(count, mix, partitions=PARTITIONS, seed=seed):
             await producer.send(topic, CODEC.encode(envelope), partition=partition, headers=[told(envelope)])
         await producer.flush()
     finally:
