@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas.codec import CodecError
-from schemas.events import CREDIT, Envelope, Item
+from schemas.events import CREDIT, FOLD_AGAIN, ID_GENERATED, REMOVAL, Envelope, Item, Removal
 from streams.learner.calibration import Calibration
 from streams.processor import Batch, Processor, ProcessorOptions, Record
 from streams.rows import tables
@@ -137,6 +137,136 @@ def test_a_late_attempt_folds_its_student_again_once() -> None:
     assert len(batch.rows[tables.SKILL_STATES]) == 1
     [state] = store.tables[tables.STUDENT_STATES].values()
     assert (state["attempts"], state["last_statement_id"], state["watermark"]) == (6, ONE, 1)
+
+
+def test_a_class_that_comes_back_after_48_hours_is_folded_once_a_student() -> None:
+    store = MemoryStore()
+    pupils = [seeded_uuid(_RNG) for _ in range(30)]
+    today = FIRST_DAY_US + 48 * 3_600_000_000
+    online = [make_item(seeded_uuid(_RNG), pupil, today, stored=today) for pupil in pupils]
+    processor = the_processor(store)
+    flushed(processor, store, [record(0, *online)])
+    late = [
+        make_item(
+            seeded_uuid(_RNG), pupil, FIRST_DAY_US + n * 60_000_000, success=n % 3 == 0, stored=today + 60_000_000
+        )
+        for n in range(40)
+        for pupil in pupils
+    ]
+    store.attempts_read = 0
+    batch = flushed(processor, store, [record(1 + n, *late[n * 20 : n * 20 + 20]) for n in range(60)])
+    assert batch.refolds == 30
+    assert store.attempts_read == 1
+    assert {row["attempts"] for row in store.tables[tables.STUDENT_STATES].values()} == {41}
+
+
+def test_a_worker_that_starts_reads_back_what_came_last_and_knows_a_copy_with_another_timestamp() -> None:
+    store = MemoryStore()
+    at = FIRST_DAY_US + 3_600_000_000
+    flushed(the_processor(store), store, [record(0, make_item(ONE, STUDENT, at, stored=at))])
+    again = make_item(ONE, STUDENT, at + 5_000_000, stored=at + 6_000_000)
+    batch = flushed(the_processor(store), store, [record(1, again)])
+    assert [row["outcome"] for row in outcomes(batch)] == ["duplicate"]
+    other = make_item(ONE, STUDENT, at + 7_000_000, stored=at + 8_000_000, success=False)
+    batch = flushed(the_processor(store), store, [record(2, other)])
+    assert [letter.reason for letter in batch.dead] == ["conflict"]
+    assert len(store.tables[tables.STATEMENTS]) == 1
+
+
+def test_a_rebalance_forgets_no_duplicate() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    late = FIRST_DAY_US + 7_200_000_000
+    flushed(processor, store, [record(0, make_item(ONE, STUDENT, late, stored=late))])
+    processor.drop([0])
+    batch = flushed(processor, store, [record(1, make_item(ONE, STUDENT, late + 1_000_000, stored=late + 2_000_000))])
+    assert [row["outcome"] for row in outcomes(batch)] == ["duplicate"]
+
+
+def a_removal(item: Item, reason: str, offset: int = 0, credited: bool = False) -> Item:
+    told = msgspec.json.encode(Removal(reason, "cause", item.stored, credited, 0, offset, 0))
+    return msgspec.structs.replace(item, flags=REMOVAL, statement=told)
+
+
+def test_a_voided_attempt_is_taken_out_and_with_the_last_one_the_state() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    one, two = make_item(ONE, STUDENT, FIRST_DAY_US), make_item(TWO, STUDENT, FIRST_DAY_US + 1, success=False)
+    flushed(processor, store, [record(0, one, two)])
+    flushed(processor, store, [record(1, a_removal(two, "voided"))])
+    [state] = store.tables[tables.STUDENT_STATES].values()
+    assert (state["attempts"], state["last_statement_id"], state["watermark"]) == (1, ONE, 1)
+    flushed(processor, store, [record(2, a_removal(one, "voided"))])
+    left = store.contents()
+    assert not left["skill_states"] + left["student_states"] + left["student_days"] + left["attempts"]
+    assert len(left["statements"]) == len(left["removals"]) == 2
+
+
+def test_what_was_unlinked_comes_back_with_a_credit_and_what_is_void_does_not() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    one, two = make_item(ONE, STUDENT, FIRST_DAY_US), make_item(TWO, STUDENT, FIRST_DAY_US + 1, flags=ID_GENERATED)
+    flushed(processor, store, [record(0, one, two)])
+    gone = [a_removal(one, "voided"), a_removal(one, "unlinked"), a_removal(two, "unlinked")]
+    flushed(processor, store, [record(1, *gone)])
+    assert not store.tables[tables.STUDENT_DAYS]
+    back = [msgspec.structs.replace(item, flags=CREDIT) for item in (one, two)]
+    flushed(the_processor(store), store, [record(2, *back)])
+    [day] = store.tables[tables.STUDENT_DAYS].values()
+    assert (day["statements"], day["attempts"]) == (1, 1)
+    assert list(store.tables[tables.ATTEMPTS]) == [(STUDENT, FIRST_DAY_US + 1, TWO)]
+
+
+def test_a_late_conflict_leaves_statements_and_becomes_a_dead_letter_with_its_content() -> None:
+    store = MemoryStore()
+    one = make_item(ONE, STUDENT, FIRST_DAY_US)
+    flushed(the_processor(store), store, [record(0, one)])
+    for processor in (the_processor(store), the_processor(store)):
+        batch = flushed(processor, store, [record(1, a_removal(one, "conflict"))])
+        [letter] = batch.dead
+        assert (letter.reason, letter.offset, letter.index) == ("conflict", 0, 0)
+        assert msgspec.json.decode(letter.payload, type=Item).statement == one.statement
+    assert not store.tables[tables.STATEMENTS]
+    [told] = store.tables[tables.OUTCOMES].values()
+    assert (told["offset"], told["outcome"]) == (0, "dead")
+
+
+def test_a_fold_again_writes_what_stands_and_takes_away_what_should_not() -> None:
+    store = MemoryStore()
+    processor = the_processor(store)
+    flushed(processor, store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    good = store.contents("watermark")
+    [day] = store.tables[tables.STUDENT_DAYS].values()
+    spoiled = {**day, "statements": 9}
+    nowhere = {**day, "day": day["day"] + 5}
+    rows = [tuple(row[name] for name in tables.STUDENT_DAYS.names) for row in (spoiled, nowhere)]
+    store.write(tables.STUDENT_DAYS, rows)
+    [skill] = store.tables[tables.SKILL_STATES].values()
+    unknown = tuple({**skill, "skill_id": "nothing"}[name] for name in tables.SKILL_STATES.names)
+    store.write(tables.SKILL_STATES, [unknown])
+    again = msgspec.structs.replace(make_item(ONE, STUDENT, FIRST_DAY_US), flags=FOLD_AGAIN, statement=b"")
+    flushed(processor, store, [record(4, again)])
+    assert store.contents("watermark") == good
+
+
+def test_a_malformed_directive_is_a_dead_letter_and_blocks_nothing() -> None:
+    good = make_item(TWO, STUDENT, FIRST_DAY_US)
+    bad = [
+        msgspec.structs.replace(good, flags=REMOVAL, statement=b"{"),
+        msgspec.structs.replace(good, flags=REMOVAL, statement=b'{"reason":"voided"}'),
+        msgspec.structs.replace(good, flags=REMOVAL | FOLD_AGAIN),
+        msgspec.structs.replace(good, flags=FOLD_AGAIN, student_id="nobody"),
+        a_removal(good, "for fun"),
+        msgspec.structs.replace(a_removal(good, "voided"), timestamp=2**62),
+    ]
+    batch = the_processor(MemoryStore()).process([record(0, *bad, good)])
+    assert [letter.reason for letter in batch.dead] == [
+        "directive_invalid", "directive_invalid", "directive_invalid", "id_invalid", "directive_invalid",
+        "directive_invalid",
+    ]  # fmt: skip
+    assert not outcomes(batch)
+    assert not batch.rows[tables.REMOVALS]
+    assert len(batch.rows[tables.STATEMENTS]) == batch.statements == 1
 
 
 def test_a_revoked_partition_is_forgotten() -> None:
