@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS statements
     removed      UInt8 DEFAULT 0 COMMENT '1: taken out of the student''s record' CODEC(ZSTD(1)),
     precedence   UInt64 MATERIALIZED if(revision < 0, toUInt64(9223372036854775807 - offset), bitOr(bitShiftLeft(toUInt64(1), 63), toUInt64(revision))) COMMENT 'of equal keys the last revision stays, else the earliest row' CODEC(Delta, ZSTD(1)),
     INDEX by_id statement_id TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX by_stored stored TYPE minmax GRANULARITY 1
+    INDEX by_stored stored TYPE minmax GRANULARITY 1,
+    INDEX by_verb verb_iri TYPE set(64) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 PARTITION BY toYYYYMM(stored)
