@@ -69,23 +69,17 @@ class PartitionMemory:
         self.complete_from: int | None = None
 
     def begin(self, first: First, recent: Sequence[Recent] | None) -> None:
-        """Say where the memory begins; ``recent`` are the last WARMED statements before it, or those of the last
-        WARMED_US when they are fewer, and None when nothing was ever stored before it."""
-        if recent is None:
-            self.complete_from = self._young_from = -(2**62)
-            return
-        self.complete_from = first.stored + CLOCK_ERROR_US
-        if recent:
-            for key, seen, stored in recent:
-                known = self.old.get(key)
-                if known is None or seen < known:
-                    self.old[key] = seen
-                self.highest_stored = max(self.highest_stored, stored)
-            # What is not among them came before, by the log; or was stored before the window of the question.
-            earliest = min(seen.offset for _, seen, _ in recent)
-            before = max(stored for _, seen, stored in recent if seen.offset == earliest) + CLOCK_ERROR_US
-            self.complete_from = min(self.complete_from, max(before, first.stored - WARMED_US))
-        self._young_from = max(self.complete_from, self.highest_stored)
+        """Say where the memory begins; ``recent`` were stored before it, or None: nothing ever was.
+
+        They are known from now on, wherever a copy comes. Of those that are not among them nothing follows: what
+        is put into the log late (a credit, a repaired dead letter) was stored long before its neighbours.
+        """
+        self.complete_from = self._young_from = -(2**62) if recent is None else first.stored + CLOCK_ERROR_US
+        for key, seen, stored in recent or ():
+            known = self.old.get(key)
+            if known is None or seen < known:
+                self.old[key] = seen
+            self.highest_stored = max(self.highest_stored, stored)
 
     def get(self, key: Key) -> Seen | None:
         """Where it was seen first, None when it is not remembered."""
