@@ -87,6 +87,9 @@ class Folding:
                 before = student.learner.skills.keys() | standing.get(student_id, set())
                 # Of equal keys the earliest stands, which is that of the store: fold() takes the last.
                 every = [*attempts, *past[student_id]]
+                if student_id in changed:
+                    # Of attempts that came with what takes them out, too: a former owner may still write their skills.
+                    before = before.union(*(attempt.skills for attempt in every))
                 if removed := student.removed:
                     every = [attempt for attempt in every if not is_out(attempt.key, removed)]
                 student.learner = fold(every, self._calibration)
