@@ -134,7 +134,7 @@ def _make(settings: Settings, store: CommandStore, *, check: bool) -> Replay:
 
 def _show(bar: Bar, report: Report) -> None:
     total = sum(one.records for one in report.ranges)
-    bar.show(report.records, f"{report.records:,} of {total:,} records · {len(report.restored):,} rows restored", total)
+    bar.show(report.records, f"{report.records:,} records · {len(report.restored):,} rows restored", total)
 
 
 def summary(report: Report, *, check: bool, show: int, seconds: float) -> list[str]:
