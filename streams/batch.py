@@ -48,7 +48,6 @@ class Batch:
     students: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
     duplicates: int = 0
-    removals: int = 0
     refolds: int = 0
 
     @property

@@ -142,7 +142,6 @@ class Correcting:
         batch.rows[tables.ATTEMPT_REVISIONS].append(
             (*key, "", [], 0.0, UNKNOWN_MS, item.verb, item.provider_id, removal.stored, *origin, offset, 1)
         )
-        batch.removals += 1
         original = originals.get((key, removal.credited))
         if original is None:  # what never came is told by removals alone, and met when it comes
             return
