@@ -13,31 +13,35 @@ from streams.corrections.items import CONFLICT, DUPLICATE, VOIDED, Correction, K
 from streams.corrections.voids import is_in
 
 
-def decide(rows: Iterable[Standing], removed: Mapping[Key, Removed], generation: int, now: int) -> list[Correction]:
+def decide(
+    rows: Iterable[Standing], removed: Mapping[Key, Removed], generation: int, settled: int, now: int
+) -> list[Correction]:
     """Pure: what has to be taken out of ``rows``, which stand under ids that were accepted more than once.
 
     The rows of one acceptance, those of a group's members among them, share their times, provider and content. The same
     content under two students is an identity that was moved in between: that is for streams.corrections.links to
-    settle, and a copy only where one student has both.
+    settle, and a copy only where one student has both. Members' credits alone are judged when all that was stored
+    with them is written (``settled``, µs): then the statement's own row is known, or was taken out before.
     """
     by_id: dict[str, dict[tuple[object, ...], list[Standing]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         by_id[row.key.statement_id][row.stored, row.key.timestamp, row.provider_id, row.digest].append(row)
     found: list[Correction] = []
     for acceptances in by_id.values():
-        # An acceptance whose own row is not written yet is judged when it is.
-        known = [rows for rows in acceptances.values() if not all(row.credited for row in rows)]
-        ordered = sorted(known, key=lambda rows: min(row.place for row in rows if not row.credited))
+        known = [
+            some for some in acceptances.values() if some[0].stored <= settled or not all(row.credited for row in some)
+        ]
+        ordered = sorted((sorted(some, key=_order) for some in known), key=lambda some: _order(some[0]))
         if len(ordered) < 2:
             continue
-        first = min((row for row in ordered[0] if not row.credited), key=lambda row: row.place)
+        first = ordered[0][0]
         cause = f"{first.generation}/{first.partition}/{first.offset}/{first.idx}"
         held = _students(ordered[0], removed)
         for later in ordered[1:]:
             same = later[0].digest == first.digest
             for row in later:
                 # Positions of an earlier generation cannot be told: its log was settled when it ended.
-                if is_in(removed.get(row.key)) and row.generation == generation:
+                if _held(removed.get(row.key)) and row.generation == generation:
                     if not same:
                         found.append(removal(row, CONFLICT, cause, now))
                     elif row.key.student_id in held:
@@ -47,13 +51,19 @@ def decide(rows: Iterable[Standing], removed: Mapping[Key, Removed], generation:
     return found
 
 
+def _order(row: Standing) -> tuple[object, ...]:
+    return row.stored, row.credited, row.place
+
+
 def _students(rows: Iterable[Standing], removed: Mapping[Key, Removed]) -> set[str]:
     """Who has a statement, or had it before it was voided."""
-    return {
-        row.key.student_id
-        for row in rows
-        if is_in(known := removed.get(row.key)) or (known is not None and known.reason == VOIDED)
-    }
+    return {row.key.student_id for row in rows if _held(removed.get(row.key))}
+
+
+def _held(removed: Removed | None) -> bool:
+    """Whether a row is part of its student's record, or was until it was voided: what is voided is kept, a copy is
+    not."""
+    return is_in(removed) or (removed is not None and removed.reason == VOIDED)
 
 
 class Copies:
@@ -66,8 +76,8 @@ class Copies:
         self._generation = generation
         self._horizon = horizon_us
 
-    def look(self, since: int, until: int, now: int) -> list[Correction]:
-        """What has to be taken out of what was stored in [since, until], µs."""
+    def look(self, since: int, until: int, settled: int, now: int) -> list[Correction]:
+        """What has to be taken out of what was stored in [since, until], when all is written up to ``settled``; µs."""
         ids = self._facts.repeated(since, until, since - self._horizon)
         rows = self._facts.standing(ids)
-        return decide(rows, self._facts.removed(row.key for row in rows), self._generation, now)
+        return decide(rows, self._facts.removed(row.key for row in rows), self._generation, settled, now)

@@ -75,36 +75,50 @@ def test_nobody_voids_what_another_provider_sent_nor_a_voiding_statement() -> No
 
 def test_of_one_id_the_first_that_was_stored_stays() -> None:
     rows = [row(Y, stored=30, digest=8), row(X, stored=20), row(Z, stored=30, digest=8, credited=True)]
-    found = copies.decide(rows, {}, 1, NOW)
+    found = copies.decide(rows, {}, 1, NOW, NOW)
     assert sorted(told(found)) == [(Y, "conflict"), (Z, "conflict")]
     assert {one.cause for one in found} == {"1/0/5/0"}
 
 
 def test_the_same_content_at_another_time_is_a_duplicate() -> None:
-    assert told(copies.decide([row(X), row(X, at=11, stored=30)], {}, 1, NOW)) == [(X, "duplicate")]
+    assert told(copies.decide([row(X), row(X, at=11, stored=30)], {}, 1, NOW, NOW)) == [(X, "duplicate")]
 
 
 def test_members_of_a_group_share_an_id_and_are_no_copies() -> None:
-    assert copies.decide([row(X), row(Y, credited=True)], {}, 1, NOW) == []
+    assert copies.decide([row(X), row(Y, credited=True)], {}, 1, NOW, NOW) == []
 
 
 def test_the_same_content_under_two_students_is_left_to_the_links_until_one_has_both() -> None:
     apart = [row(X), row(Y, stored=30)]
-    assert copies.decide(apart, {}, 1, NOW) == []
+    assert copies.decide(apart, {}, 1, NOW, NOW) == []
     moved = [*apart, row(Y, credited=True)]
-    assert told(copies.decide(moved, {Key(X, 10, S): Removed("unlinked", restored=False)}, 1, NOW)) == [
+    assert told(copies.decide(moved, {Key(X, 10, S): Removed("unlinked", restored=False)}, 1, NOW, NOW)) == [
         (Y, "duplicate")
     ]
 
 
+def test_the_members_of_a_copy_follow_when_their_statements_own_row_is_out_already() -> None:
+    rows = [row(X), row(Z, stored=30, digest=8, credited=True)]
+    assert copies.decide(rows, {}, 1, 29, NOW) == []
+    assert told(copies.decide(rows, {}, 1, 30, NOW)) == [(Z, "conflict")]
+
+
 def test_what_is_out_already_or_of_an_earlier_generation_is_left_alone() -> None:
     rows = [row(X), row(Y, stored=30, digest=8)]
-    assert copies.decide(rows, {Key(Y, 10, S): Removed("conflict", restored=False)}, 1, NOW) == []
-    assert copies.decide(rows, {}, 2, NOW) == []
+    assert copies.decide(rows, {Key(Y, 10, S): Removed("conflict", restored=False)}, 1, NOW, NOW) == []
+    assert copies.decide(rows, {}, 2, NOW, NOW) == []
 
 
 def test_a_copy_of_what_was_voided_is_a_copy_all_the_same() -> None:
-    assert told(copies.decide([row(X), row(X, at=11, stored=30)], {Key(X, 10, S): HERE}, 1, NOW)) == [(X, "duplicate")]
+    assert told(copies.decide([row(X), row(X, at=11, stored=30)], {Key(X, 10, S): HERE}, 1, NOW, NOW)) == [
+        (X, "duplicate")
+    ]
+
+
+def test_a_copy_that_was_voided_before_it_was_found_is_a_copy_all_the_same() -> None:
+    both = {Key(X, 10, S): HERE, Key(Y, 10, S): HERE, Key(X, 11, S): HERE}
+    assert told(copies.decide([row(X), row(Y, stored=30, digest=8)], both, 1, NOW)) == [(Y, "conflict")]
+    assert told(copies.decide([row(X), row(X, at=11, stored=30)], both, 1, NOW)) == [(X, "duplicate")]
 
 
 def people_with(*moves: tuple[str, str], groups: dict[str, list[str]] | None = None) -> People:
