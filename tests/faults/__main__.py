@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.faults.breaking import break_each
 from tests.faults.jobs import run_schedules
 from tests.faults.report import Verdict, summary
 from tests.faults.variants import VARIANTS
@@ -20,13 +21,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the first one; the next ones follow")
     parser.add_argument("--jobs", type=int, default=1, help="stacks side by side, each with workers of its own")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this directory")
-    parser.add_argument("--break", dest="variant", choices=sorted(VARIANTS), help="run workers with a broken invariant")
+    parser.add_argument(
+        "--break", dest="variant", choices=[*VARIANTS, "all"], help="break an invariant instead: is it noticed?"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="roundtrip-faults-") as scratch:
         began = time.monotonic()
         seeds = range(arguments.seed, arguments.seed + arguments.count)
         path = (arguments.keep or Path(scratch)).absolute()
-        verdicts, late = run_schedules(path, seeds, arguments.jobs, arguments.variant, _tell)
+        if arguments.variant:
+            names = [*VARIANTS] if arguments.variant == "all" else [arguments.variant]
+            return 0 if break_each(path, names, arguments.seed, _say) else 1
+        verdicts, late = run_schedules(path, seeds, arguments.jobs, _tell)
         _say(summary(verdicts, late, time.monotonic() - began))
     return 1 if late or not all(verdict.holds for verdict in verdicts) else 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,20 +12,12 @@ from typing import Any
 from tests.faults.compare import Findings
 from tests.faults.report import Verdict
 from tests.faults.run import Runner
-from tests.faults.schedule import Schedule, make_schedule, quiet
+from tests.faults.schedule import make_schedule
 from tests.faults.stack import FaultStack
-from tests.faults.variants import provoking
-
-WORKER = ("-m", "infra.cli", "worker")
-
-
-def schedule_of(variant: str | None, seed: int) -> Schedule:
-    """The schedule of a seed; for a variant, one that has to show what it breaks."""
-    return provoking(variant, seed) if variant else make_schedule(seed)
 
 
 def run_schedules(
-    path: Path, seeds: range, jobs: int, variant: str | None, told: Callable[[Verdict], None]
+    path: Path, seeds: range, jobs: int, told: Callable[[Verdict], None]
 ) -> tuple[list[Verdict], list[Verdict]]:
     """All verdicts, each also told when it is there, and those of the audits: what changed later.
 
@@ -37,7 +28,7 @@ def run_schedules(
     for seed in [*seeds, *[None] * jobs]:
         wanted.put(seed)
     running = [
-        context.Process(target=_job, args=(path / f"stack-{number}", variant, wanted, found), daemon=True)
+        context.Process(target=_job, args=(path / f"stack-{number}", wanted, found), daemon=True)
         for number in range(jobs)
     ]
     verdicts: list[Verdict] = []
@@ -73,17 +64,11 @@ def _started(running: list[Any]) -> Iterator[None]:
             process.join()
 
 
-def _job(path: Path, variant: str | None, wanted: Any, found: Any) -> None:
-    worker = ("-m", "tests.faults.variants", variant) if variant else WORKER
-    with FaultStack(path, worker) as stack:
-        runner = Runner(stack)
-        if variant:
-            undisturbed = runner.run(quiet(os.getpid()))
-            if not undisturbed.holds:
-                undisturbed.findings.said.insert(0, "a variant has to work while nothing happens")
-                found.put(("verdict", undisturbed))
+def _job(path: Path, wanted: Any, found: Any) -> None:
+    with FaultStack(path) as stack:
+        runner, schedule = Runner(stack), make_schedule(0)
         while (seed := wanted.get()) is not None:
-            schedule = schedule_of(variant, seed)
+            schedule = make_schedule(seed)
             try:
                 found.put(("verdict", runner.run(schedule)))
             except TimeoutError as error:
@@ -91,4 +76,6 @@ def _job(path: Path, variant: str | None, wanted: Any, found: Any) -> None:
                 raise
         for verdict in runner.audit():
             found.put(("late", verdict))
+        if said := stack.rebuild_differs():
+            found.put(("late", Verdict(schedule, Findings(said=said))))
     found.put(("end", None))

@@ -63,6 +63,7 @@ class Traits:
 
 
 ALL_TRAITS = Traits()
+PLAIN = Traits(voiding=False, copies=False, moves=False)
 
 
 @dataclass

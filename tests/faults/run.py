@@ -19,12 +19,13 @@ from tests.faults.report import Verdict
 from tests.faults.schedule import WORKERS, Fault, Schedule
 from tests.faults.stack import FaultStack
 
-SETTLE_SECONDS = 120.0
-STANDSTILL_SECONDS = 15.0
+SETTLE_SECONDS = 180.0
+STANDSTILL_SECONDS = 12.0
 
 
 class Runner:
-    """``standstill``: differences that stay the same for so many seconds, with nothing left to be read, are final."""
+    """``standstill``: differences that stay the same for so many seconds are final, when nothing is left to be read,
+    and all was looked through for corrections."""
 
     def __init__(self, stack: FaultStack, standstill: float = STANDSTILL_SECONDS) -> None:
         self._stack = stack
@@ -51,8 +52,8 @@ class Runner:
         happened += [*stack.done(), *mover.done]
         stack.heal()
         case.accepted, case.unclear = poster.accepted, poster.unclear
-        posted = time.monotonic()
-        findings = Findings(said=[poster.error]) if poster.error else self._settled(case, log)
+        posted, posted_us = time.monotonic(), time.time_ns() // 1000
+        findings = Findings(said=[poster.error]) if poster.error else self._settled(case, log, posted_us)
         verdict = Verdict(schedule, findings, len(plan.originals), posted - began, time.monotonic() - posted, happened)
         if verdict.holds:
             self._cases.append((schedule, case))
@@ -117,18 +118,18 @@ class Runner:
             self._stack.tick()
             time.sleep(0.05)
 
-    def _settled(self, case: Case, log: Log) -> Findings:
-        deadline = time.monotonic() + SETTLE_SECONDS
+    def _settled(self, case: Case, log: Log, posted_us: int) -> Findings:
+        stack, deadline = self._stack, time.monotonic() + SETTLE_SECONDS
         before, since = [""], time.monotonic()
-        with open_clickhouse(self._stack.settings.clickhouse) as client:
+        with open_clickhouse(stack.settings.clickhouse) as client:
             while True:
-                findings = differences(client, self._stack.engine, case)
+                findings = differences(client, stack.engine, case)
                 if not findings.said:
                     findings.said = imbalance(client, log, case)
                 now = time.monotonic()
                 if findings.said != before:
                     before, since = findings.said, now
-                final = now - since > self._standstill and not self._lag()
+                final = now - since > self._standstill and not self._lag() and stack.looked_until() >= posted_us
                 if not findings.said or final or now > deadline:
                     return findings
                 self._pass(0.3)

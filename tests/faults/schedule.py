@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.faults.plan import ALL_TRAITS, Traits
+from tests.faults.plan import ALL_TRAITS, PLAIN, Traits
 
 Kind = Literal[
     "rule", "kill worker", "stop worker", "third worker", "kill ingest",
@@ -62,8 +62,8 @@ class Schedule:
 
 
 def quiet(seed: int) -> Schedule:
-    """No faults, posted at once."""
-    return Schedule(seed, (), statements=60, seconds=0.5)
+    """No faults, posted at once, nothing to correct."""
+    return Schedule(seed, (), statements=60, seconds=0.5, traits=PLAIN)
 
 
 def make_schedule(seed: int) -> Schedule:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import select
+
 from infra.dev import health, ports, processes
 from infra.dev.broker import Broker
 from infra.dev.front.process import Front
@@ -26,6 +28,7 @@ from infra.runtime.settings import (
 from schemas.registry import tables
 from streams.corrections.copies import Copies
 from streams.corrections.marks import Mark
+from streams.corrections.voids import Voids
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import WORKERS
 from tests.faults.statements import ALIGNMENTS, CALIBRATION
@@ -170,6 +173,21 @@ class FaultStack:
             self.start_worker(slot)
         self.wait(lambda: all(slot.ready() for slot in self.slots[:WORKERS]), "the workers did not get ready")
 
+    def looked_until(self) -> int:
+        """µs until which all finders have looked for what is to be corrected."""
+        with self.engine.connect() as connection:
+            return int(min(connection.execute(select(tables.marks.c.until)).scalars()))
+
+    def rebuild_differs(self) -> list[str]:
+        """What ``roundtrip rebuild --all --check`` says, where it finds a difference."""
+        command = [sys.executable, "-m", "infra.cli", "rebuild", "--all", "--check"]
+        done = subprocess.run(
+            command, env=self._environment(self.settings), capture_output=True, text=True, check=False, timeout=300
+        )
+        return (
+            [f"rebuild: {line}" for line in (done.stdout + done.stderr).splitlines()[-12:]] if done.returncode else []
+        )
+
     def done(self) -> list[str]:
         """What really happened to workers since this was last asked."""
         found = [line for slot in self.slots for line in slot.proxy.done]
@@ -216,7 +234,8 @@ class FaultStack:
                 [{"version": 1, "active": True, "created_at": 0, "attempts": 0, "parameters": json.dumps(CALIBRATION)}],
             )
         # A finder without a mark first looks through the day before, hour by hour.
-        Mark(self.engine, Copies.name).advance(time.time_ns() // 1000)
+        for finder in (Voids, Copies):
+            Mark(self.engine, finder.name).advance(time.time_ns() // 1000)
         self._start_ingest()
         for slot in self.slots[:WORKERS]:
             self.start_worker(slot)

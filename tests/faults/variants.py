@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infra.runtime.settings import Settings
-from streams import app, dedupe, processor
+from schemas.events import DeadLetter
+from streams import app, correcting, dedupe, folding, history, processor
 from streams.agents.intake import Intake
-from streams.rows.arrival import Arrival
+from streams.correcting import Correcting
+from streams.corrections.outbox import Lately
+from streams.dead_letters import DeadLetters
+from streams.rows.arrival import Arrival, Fault
+from streams.rows.tables import Columns, Row
+from streams.sink import Refused, Sink
 from streams.store import ClickHouseStore
-from tests.faults.schedule import WORKERS, Fault, Schedule
+from tests.faults import schedule
+from tests.faults.plan import PLAIN, Traits
+from tests.faults.schedule import WORKERS, Schedule
+
+LATE_SECONDS = 8.0
+SHIFT = 32
 
 
 def acknowledge_before_flush() -> None:
@@ -47,24 +61,109 @@ def dedupe_without_offsets() -> None:
     processor.judge = forgetful  # type: ignore[attr-defined]
 
 
-VARIANTS: dict[str, tuple[Callable[[], None], str]] = {
-    "acknowledge-before-flush": (acknowledge_before_flush, "statements"),
-    "drop-the-watermark": (drop_the_watermark, "sink_flushes"),
-    "dedupe-without-offsets": (dedupe_without_offsets, "attempts"),
+def count_the_voided_again() -> None:
+    """Whoever folds or counts a student again does not ask what was taken out."""
+    for module in (folding, history):
+        module.is_out = lambda key, removed: False  # type: ignore[attr-defined]
+
+
+def last_writer_wins() -> None:
+    """States and days are versioned by the time of writing, not by offset: what a zombie writes stays."""
+    insert, own = Sink.insert, ClickHouseStore._own
+
+    def timed(self: Sink, columns: Columns, rows: Sequence[Row]) -> list[Refused]:
+        if columns.table in ("student_days", "skill_states", "student_states"):
+            place, now = columns.names.index("watermark"), int(time.time()) << SHIFT
+            rows = [(*row[:place], now + int(str(row[place])), *row[place + 1 :]) for row in rows]
+        return insert(self, columns, rows)
+
+    Sink.insert = timed  # type: ignore[method-assign]
+    ClickHouseStore._own = (  # type: ignore[method-assign]
+        lambda self, generation, offset: own(self, generation, offset & ((1 << SHIFT) - 1) if offset > 0 else offset)
+    )
+
+
+def lose_dead_letters() -> None:
+    """A record is acknowledged before its dead letters are kept."""
+    publish = DeadLetters.publish
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def later(self: DeadLetters, letters: Iterable[DeadLetter]) -> None:
+        async def publish_later() -> None:
+            await asyncio.sleep(LATE_SECONDS)
+            await publish(self, kept)
+
+        if kept := list(letters):
+            under_way.add(asyncio.create_task(publish_later()))
+
+    DeadLetters.publish = later  # type: ignore[method-assign]
+
+
+def corrections_count_each_time() -> None:
+    """The same correction, put into the log twice, is told twice."""
+    remove = Correcting._remove
+
+    def at_its_own_place(self: Any, directive: Any, *rest: Any) -> None:
+        self.at = directive
+        remove(self, directive, *rest)
+
+    def tell(self: Any, kept: history.Kept, reason: str, cause: str, *rest: Any) -> None:
+        outcome, message = correcting._COPIES[reason]
+        place, fault = (kept.generation, self.at.partition, self.at.offset, self.at.idx), Fault(reason, message)
+        batch = rest[-1]
+        self._reading.outcome(batch, place, kept.arrival.item, outcome, fault)
+        if outcome == "dead":
+            self._reading.letter(batch, place, kept.arrival.item, fault)
+
+    Correcting._remove = at_its_own_place  # type: ignore[assignment,method-assign]
+    Correcting._tell_copy = tell  # type: ignore[assignment,method-assign]
+    Lately.__contains__ = lambda self, name: False  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How to break it, and the faults and statements that show it: those of ``posted`` seconds, of these traits."""
+
+    breaks: Callable[[], None]
+    faults: Sequence[schedule.Fault]
+    traits: Traits = PLAIN
+    posted: float = 1.5
+
+
+def _each(deed: schedule.Deed, table: str, seconds: float = 0.0, times: int = 1) -> list[schedule.Fault]:
+    return [
+        schedule.Fault(0.0, "rule", worker, seconds, deed=deed, table=table, times=times) for worker in range(WORKERS)
+    ]
+
+
+VARIANTS = {
+    "acknowledge-before-flush": Variant(acknowledge_before_flush, _each("kill", "statements")),
+    "drop-the-watermark": Variant(drop_the_watermark, _each("kill", "sink_flushes")),
+    "dedupe-without-offsets": Variant(dedupe_without_offsets, _each("kill", "attempts")),
+    "count-the-voided-again": Variant(count_the_voided_again, (), Traits(voiding=True, copies=False, moves=False)),
+    "last-writer-wins": Variant(
+        last_writer_wins, [schedule.Fault(0.1, "rule", 0, 8.0, deed="stop after", table="statements")], posted=5.0
+    ),
+    "lose-dead-letters": Variant(
+        lose_dead_letters, [schedule.Fault(at, "kill worker", worker) for at in (2.0, 5.0) for worker in range(WORKERS)]
+    ),
+    "corrections-count-each-time": Variant(
+        corrections_count_each_time,
+        _each("hang", "removals", 4.0),
+        Traits(voiding=False, copies=True, moves=False),
+    ),
 }
-"""How each breaks, and the table at whose insert a kill shows it."""
 
 
-def provoking(variant: str, seed: int) -> Schedule:
-    """Both workers are killed when they are about to write a table."""
-    table = VARIANTS[variant][1]
-    faults = [Fault(0.0, "rule", worker, deed="kill", table=table) for worker in range(WORKERS)]
-    return Schedule(seed, faults, statements=120, seconds=1.5, patience=30.0)
+def provoking(name: str, seed: int) -> Schedule:
+    """What shows that an invariant is broken."""
+    variant = VARIANTS[name]
+    return Schedule(seed, variant.faults, 120, variant.posted, 20.0, variant.traits)
 
 
 def main() -> int:
     """Break, then run a worker as the command does."""
-    VARIANTS[sys.argv[1]][0]()
+    VARIANTS[sys.argv[1]].breaks()
     return app.serve(Settings())
 
 
