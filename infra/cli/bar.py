@@ -12,6 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 LINE_EVERY: Final = 5.0
 
 
+def many(number: int, word: str) -> str:
+    """As 1 student, 2 students."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 class Bar:
     """Progress of something up to a total; a context manager. Lines said meanwhile stand above the bar."""
 

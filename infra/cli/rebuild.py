@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from infra.cli.bar import Bar
+from infra.cli.bar import Bar, many
 from infra.cli.beside import alone, open_store, options
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
 from infra.runtime.settings import Settings
@@ -101,7 +101,9 @@ class _Teller:
     def __call__(self, step: Step, differences: Sequence[Difference]) -> None:
         self._tell([str(difference) for difference in differences[: self._left]], step.differences)
         found = sum(step.differences for step in self._journal.steps)
-        self._bar.show(self._journal.students, f"{self._journal.students:,} students · {found:,} differences")
+        self._bar.show(
+            self._journal.students, f"{many(self._journal.students, 'student')} · {many(found, 'difference')}"
+        )
 
     def _tell(self, lines: Sequence[str], differences: int) -> None:
         shown = lines[: self._left]
@@ -116,16 +118,16 @@ def summary(journal: Journal, *, check: bool, seconds: float, hidden: int) -> li
     steps = journal.steps
     differences, outdated = sum(step.differences for step in steps), sum(step.outdated for step in steps)
     statements, left = sum(step.statements for step in steps), [line for step in steps for line in step.left]
-    lines = [f"… and {hidden:,} more differences"] if hidden else []
+    lines = [f"… and {many(hidden, 'more difference')}"] if hidden else []
     lines.append(
-        f"{journal.students:,} students, {statements:,} statements, calibration {journal.calibration}, {seconds:.1f} s:"
-        + (f" {differences:,} values differed" if differences else " live and rebuilt agree")
+        f"{many(journal.students, 'student')}, {many(statements, 'statement')}, calibration {journal.calibration}, {seconds:.1f} s:"
+        + (f" {many(differences, 'value')} differed" if differences else " live and rebuilt agree")
     )
     if outdated:
-        done = "are" if check else "were"
-        lines.append(f"{outdated:,} students {done} under another calibration{'' if check else ', and folded again'}")
+        done = "" if check else ": they were folded again"
+        lines.append(f"under another calibration: {many(outdated, 'student')}{done}")
     if left:
-        lines.append(f"{len(left):,} students are left as they are:")
+        lines.append(f"left as they are: {many(len(left), 'student')}")
         lines += [f"  {line}" for line in left[:20]]
     if differences:
         lines.append(

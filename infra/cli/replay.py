@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from infra.cli.bar import Bar
+from infra.cli.bar import Bar, many
 from infra.cli.beside import alone, first_line, now_us, open_store, options
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
 from infra.runtime.settings import Settings
@@ -134,7 +134,7 @@ def _make(settings: Settings, store: CommandStore, *, check: bool) -> Replay:
 
 def _show(bar: Bar, report: Report) -> None:
     total = sum(one.records for one in report.ranges)
-    bar.show(report.records, f"{report.records:,} records · {len(report.restored):,} rows restored", total)
+    bar.show(report.records, f"{many(report.records, 'record')} · {many(len(report.restored), 'row')} missing", total)
 
 
 def summary(report: Report, *, check: bool, show: int, seconds: float) -> list[str]:
@@ -144,20 +144,20 @@ def summary(report: Report, *, check: bool, show: int, seconds: float) -> list[s
     if hidden := len(changes) - len(lines):
         lines.append(f"… and {hidden:,} more")
     lines.append(
-        f"{report.records:,} records, {report.statements:,} statements, {len(report.students):,} students,"
-        f" {seconds:.1f} s: "
+        f"{many(report.records, 'record')}, {many(report.statements, 'statement')},"
+        f" {many(len(report.students), 'student')}, {seconds:.1f} s: "
         + (
-            f"{len(report.restored):,} rows were missing, {len(report.differences):,} values differed"
+            f"{many(len(report.restored), 'row')} missing, {many(len(report.differences), 'value')} differed"
             if changes
             else "nothing changed"
         )
     )
     if waiting := sum(one.left for one in report.ranges):
-        lines.append(f"{waiting:,} records of that time are not processed yet: they are left to the workers")
+        lines.append(f"not processed yet, and left to the workers: {many(waiting, 'record')} of that time")
     if report.failed:
-        lines.append(f"{report.failed:,} records could not be processed: see `roundtrip dead-letters list`")
+        lines.append(f"could not be processed: {many(report.failed, 'record')}, see `roundtrip dead-letters list`")
     if report.left:
-        lines.append(f"{len(report.left):,} students are left as they are:")
+        lines.append(f"left as they are: {many(len(report.left), 'student')}")
         lines += [f"  {line}" for line in report.left[:20]]
     if changes and check:
         lines.append("nothing was changed: without --check it is restored and corrected")
