@@ -117,8 +117,8 @@ def test_a_copy_of_what_was_voided_is_a_copy_all_the_same() -> None:
 
 def test_a_copy_that_was_voided_before_it_was_found_is_a_copy_all_the_same() -> None:
     both = {Key(X, 10, S): HERE, Key(Y, 10, S): HERE, Key(X, 11, S): HERE}
-    assert told(copies.decide([row(X), row(Y, stored=30, digest=8)], both, 1, NOW)) == [(Y, "conflict")]
-    assert told(copies.decide([row(X), row(X, at=11, stored=30)], both, 1, NOW)) == [(X, "duplicate")]
+    assert told(copies.decide([row(X), row(Y, stored=30, digest=8)], both, 1, NOW, NOW)) == [(Y, "conflict")]
+    assert told(copies.decide([row(X), row(X, at=11, stored=30)], both, 1, NOW, NOW)) == [(X, "duplicate")]
 
 
 def people_with(*moves: tuple[str, str], groups: dict[str, list[str]] | None = None) -> People:
