@@ -120,8 +120,8 @@ def summary(journal: Journal, *, check: bool, seconds: float, hidden: int) -> li
     statements, left = sum(step.statements for step in steps), [line for step in steps for line in step.left]
     lines = [f"… and {many(hidden, 'more difference')}"] if hidden else []
     lines.append(
-        f"{many(journal.students, 'student')}, {many(statements, 'statement')}, calibration {journal.calibration}, {seconds:.1f} s:"
-        + (f" {many(differences, 'value')} differed" if differences else " live and rebuilt agree")
+        f"{many(journal.students, 'student')}, {many(statements, 'statement')}, calibration {journal.calibration},"
+        f" {seconds:.1f} s:" + (f" {many(differences, 'value')} differed" if differences else " live and rebuilt agree")
     )
     if outdated:
         done = "" if check else ": they were folded again"
