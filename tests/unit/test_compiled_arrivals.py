@@ -101,13 +101,13 @@ def test_nearly_all_statements_are_read_by_the_extension() -> None:
     assert extension.decode(CODEC.encode(Envelope("i", 5, items)), 5) == Envelope("i", 5, items)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(statements, st.randoms(use_true_random=False), st.sampled_from([verbs.ANSWERED, verbs.PLAYED]))
 def test_a_statement_is_read_as_the_python_reads_it(document: dict[str, Any], rng: random.Random, verb: str) -> None:
     assert_same(with_statement(as_json(document, rng), verb))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(statements, st.randoms(use_true_random=False), st.data())
 def test_a_broken_statement_is_left_to_the_python(document: Any, rng: random.Random, data: st.DataObject) -> None:
     text = as_json(document, rng)
@@ -152,6 +152,7 @@ def test_every_cut_of_a_statement_is_left_to_the_python() -> None:
         assert extension.read(3, 70, 5, with_statement(ITEM.statement[:end])) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15 - 1), st.integers(0, 15))
 @example(25, 4)
 def test_decimals_are_the_nearest_doubles(digits: int, behind: int) -> None:
@@ -198,13 +199,14 @@ items = st.builds(
 envelopes = st.builds(Envelope, texts, st.integers(-(2**63), 2**63 - 1), st.lists(items, max_size=4))
 
 
+@settings(deadline=None)
 @given(envelopes)
 def test_an_envelope_is_decoded_by_the_extension(envelope: Envelope) -> None:
     data = CODEC.encode(envelope)
     assert extension.decode(data, len(CODEC.header)) == CODEC.decode(data) == envelope
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(envelopes, st.data())
 def test_a_broken_envelope_is_told_by_the_codec(envelope: Envelope, data: st.DataObject) -> None:
     encoded = CODEC.encode(envelope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.runtime.compiled import compiled
@@ -43,12 +43,14 @@ def test_the_extension_was_built() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(st.data())
 def test_a_column_of_the_extension_is_that_of_the_python(kind: str, data: st.DataObject) -> None:
     rows = [(value,) for value in data.draw(st.lists(KINDS[kind], min_size=1))]
     assert native.block(["c"], [kind], rows) == native.in_python(["c"], [kind], rows)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_columns_of_all_kinds_stand_one_after_the_other(data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.tuples(*KINDS.values()), min_size=1, max_size=5))
