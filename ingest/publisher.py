@@ -31,6 +31,7 @@ MAX_ROUND_ITEMS: Final = 10_000
 _MAX_ITEM_BYTES: Final = MAX_RECORD_BYTES - MAX_ENVELOPE_BYTES // 8
 _RETRY_SECONDS: Final = 2.0
 _GATHER_SECONDS: Final = 0.002
+"""How long a round waits at most for requests that were under way together with those of the last one."""
 
 Acknowledged = dict[int, int]
 """Partition to offset of the last envelope that holds something of a request."""
@@ -218,17 +219,20 @@ class Publisher:
         return offsets
 
     async def _acknowledged(self, producer: AIOKafkaProducer, jobs: list[_Job]) -> Acknowledged:
-        sent: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
+        partitions: list[int] = []
+        sent: list[asyncio.Future[RecordMetadata]] = []
         for partition, items, counts in _seal(jobs):
             self._metrics.envelope_statements.observe(len(items))
             value = packing.envelope(self._framing, self._instance, self._clock(), items)
             # As JSON: ids of providers need no escapes.
             told = ",".join([f'"{provider_id}":{number}' for provider_id, number in counts.items()])
             headers = [("counts", f"{{{told}}}".encode())]
-            sent.append(
-                (partition, await producer.send(self._topic, value=value, partition=partition, headers=headers))
-            )
-        return {partition: (await future).offset for partition, future in sent}
+            partitions.append(partition)
+            sent.append(await producer.send(self._topic, value=value, partition=partition, headers=headers))
+        # Gathered, so that each failure is taken note of, not the first alone. Of one partition the last offset stays.
+        return {
+            partition: record.offset for partition, record in zip(partitions, await asyncio.gather(*sent), strict=True)
+        }
 
     def _give_up(self, jobs: list[_Job], lane: _Lane, error: Exception) -> None:
         """Answer the requests of a failed publication, and those behind it, which would fail the same way."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+import ingest.xapi.accepted  # noqa: F401  # asks for the extension of ingest
 import streams.app  # noqa: F401  # asks for all extensions of a worker
 from infra.runtime.compiled import in_use
 
