@@ -80,10 +80,10 @@ class Correcting:
         originals = self._originals(directives, fresh)
         changes: dict[str, Change] = defaultdict(Change)
         for student_id, some in events.items():
-            student, out = students[student_id], set()
+            student, out, decided = students[student_id], set(), set()
             for event in sorted(some, key=lambda event: (event.offset, event.idx)):
                 if isinstance(event, Arrival):
-                    if self._is_out(event, student, changes, batch):
+                    if self._is_out(event, student, key_of(event) in decided, changes, batch):
                         out.add(event.place)
                     continue
                 change = changes[student_id]
@@ -93,18 +93,27 @@ class Correcting:
                 else:
                     self._remove(event, event.removal, student, originals, batch)
                     change.moments.add(event.item.timestamp)
+                    decided.add((event.item.timestamp, event.item.statement_id))
             if out and student_id in fresh:
                 fresh[student_id] = [arrival for arrival in fresh[student_id] if arrival.place not in out]
         return dict(changes)
 
-    def _is_out(self, arrival: Arrival, student: Student, changes: dict[str, Change], batch: Batch) -> bool:
-        """Whether a statement is not to be counted as new: it was taken out before it came, or is put back."""
+    def _is_out(
+        self, arrival: Arrival, student: Student, decided: bool, changes: dict[str, Change], batch: Batch
+    ) -> bool:
+        """Whether a statement is not to be counted as new: it was taken out before it came, or is put back.
+
+        ``decided``: whether something was said about it earlier in this batch.
+        """
         decision = student.removed.get(key_of(arrival))
-        if decision is None or decision.offset > arrival.offset:
+        if decision is None:
             return False
         credit = bool(arrival.item.flags & CREDIT)
-        # At its own offset a credit that put a statement back is delivered again.
+        # What stands at its own offset is from an earlier delivery of this envelope: a credit puts back again what it
+        # put back then; else it was said further on in the envelope, and will be said again.
         put_back = credit and decision.restored and decision.offset == arrival.offset
+        if not (decided or put_back or decision.offset < arrival.offset):
+            return False
         if put_back or (credit and not decision.restored and decision.reason == UNLINKED):
             self._restore(arrival, decision, student, batch)
             change = changes[arrival.item.student_id]
@@ -118,7 +127,7 @@ class Correcting:
             batch.rows[tables.CREDIT_REVISIONS].append((*credit_row(arrival, self._generation), arrival.offset, 1))
         elif decision.reason in _COPIES:
             copy = Kept(self._generation, arrival)
-            self._tell_copy(copy, decision.reason, decision.cause, arrival.offset, batch)
+            self._tell_copy(copy, decision.reason, decision.cause, arrival.offset, arrival.item.stored, batch)
         return True
 
     def _remove(
@@ -148,15 +157,18 @@ class Correcting:
         if removal.credited:
             batch.rows[tables.CREDIT_REVISIONS].append((*credit_row(original.arrival, original.generation), offset, 1))
         elif removal.reason in _COPIES:
-            self._tell_copy(original, removal.reason, removal.cause, offset, batch)
+            self._tell_copy(original, removal.reason, removal.cause, offset, item.stored, batch)
 
-    def _tell_copy(self, kept: Kept, reason: str, cause: str, revision: int, batch: Batch) -> None:
-        """A statement turns out to be a copy: it goes from statements, and is a duplicate or a dead letter."""
+    def _tell_copy(self, kept: Kept, reason: str, cause: str, revision: int, at: int, batch: Batch) -> None:
+        """A statement turns out to be a copy: it goes from statements, and is a duplicate or a dead letter.
+
+        ``revision``, ``at``: offset and time (µs) of the event that says so.
+        """
         arrival, (outcome, message) = kept.arrival, _COPIES[reason]
         place, fault = (kept.generation, *arrival.place), Fault(reason, f"{message} ({cause})")
         # With all of the statement: it may be asked for again, after the store has merged the rows.
         batch.rows[tables.STATEMENT_REVISIONS].append((*statement_row(arrival, kept.generation), revision, 1))
-        self._reading.outcome(batch, place, arrival.item, outcome, fault)
+        self._reading.outcome(batch, place, arrival.item, outcome, fault, at)
         if outcome == "dead":
             self._reading.letter(batch, place, arrival.item, fault)
 

@@ -110,9 +110,21 @@ class Reading:
         whose = item.provider_id, item.statement_id, item.stored
         batch.dead.append(DeadLetter(self._topic, *place, *whose, fault.reason, fault.message, payload, at))
 
-    def outcome(self, batch: Batch, place: tuple[int, int, int, int], item: Item, outcome: str, fault: Fault) -> None:
-        """What became of an item that is not in statements; ``place``: generation, partition, offset, index."""
-        at = self._clock()
+    def outcome(
+        self,
+        batch: Batch,
+        place: tuple[int, int, int, int],
+        item: Item,
+        outcome: str,
+        fault: Fault,
+        said_at: int | None = None,
+    ) -> None:
+        """What became of an item that is not in statements; ``place``: generation, partition, offset, index.
+
+        What is said last at a place counts: ``said_at`` (µs) is that of the event which says so, now where the item
+        itself does.
+        """
+        at = self._clock() if said_at is None else said_at
         statement_id = NO_UUID if fault.reason == "id_invalid" else item.statement_id
         stored = at if fault.reason == "stored_out_of_range" else item.stored
         batch.rows[tables.OUTCOMES].append(
