@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streams.rebuild.replay import Replay, Report
     from streams.rebuild.store import CommandStore
 
-app = typer.Typer(help="Process a range of the log again, or post a real data set as a provider.")
+app = typer.Typer()
 
 _AGO = re.compile(r"(\d+)(m|h|d)")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -32,14 +32,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def replay(
     context: typer.Context,
     since: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="Begin there: 2026-11-21T10:00, or 90m ago.")
+        str, typer.Option("--from", metavar="TIME", help="Begin there: 2026-11-21T10:00, or 90m for 90 minutes ago.")
     ] = "",
     until: Annotated[str, typer.Option("--to", metavar="TIME", help="Go to there; else to what is processed.")] = "",
     check: Annotated[bool, typer.Option("--check", help="Say what is missing or differs; change nothing.")] = False,
     show: Annotated[int, typer.Option(min=0, help="Changes that are printed; the others are counted.")] = 50,
     data_dir: DataDir = None,
 ) -> None:
-    """Process what was put into the log in a range of time again, beside the live workers: --from TIME [--to TIME].
+    """Process a range of the log again (--from TIME [--to TIME]), or post a real data set as a provider.
 
     Rows that are missing are restored; states and days of the students of that time are compared with what is stored,
     and corrected. Where all is right, nothing changes. Times: ISO 8601, in the district's time zone unless they name
