@@ -44,6 +44,10 @@ _VOIDS = Template(
     " WHERE verb = '$voided' AND $condition GROUP BY student_id, timestamp, statement_id"
     " HAVING NOT argMax(removed, precedence)"
 )
+_TO_WATCH = Template(
+    "(toUUIDOrZero(activity) NOT IN (SELECT statement_id FROM removals)"
+    " OR toUUIDOrZero(activity) IN (SELECT statement_id FROM statements WHERE stored >= $since))"
+)
 _ARRIVED = Template("SELECT DISTINCT statement_id FROM statements WHERE stored >= $since AND statement_id IN ($ids)")
 # The window's ids are a set of up to millions: against a bloom filter each granule would be asked for each of them.
 _REPEATED = Template(
@@ -99,9 +103,10 @@ class Facts:
             found += self._voids(f"toUUIDOrZero(activity) IN ({listed(part)})")
         return found
 
-    def voids_without_effect(self) -> list[Void]:
-        """Voiding statements whose target was never taken out of a record: mostly, it has not come yet."""
-        return self._voids("toUUIDOrZero(activity) NOT IN (SELECT statement_id FROM removals)")
+    def voids_to_watch(self, since: int) -> list[Void]:
+        """Voiding statements whose target was never taken out of a record (mostly, it has not come yet), or was stored
+        since then."""
+        return self._voids(_TO_WATCH.substitute(since=moment(since)))
 
     def _voids(self, condition: str) -> list[Void]:
         found = [Void(*row) for row in self._rows(_VOIDS.substitute(voided=VOIDED, condition=condition))]

@@ -86,7 +86,8 @@ class CopiesTurn:
         self.behind = since + SLICE_US < settled
         self._settled = since + SLICE_US if self.behind else settled
         # The last slice is open: what is there already need not wait for the slowest partition.
-        return self._copies.look(since - OVERLAP_US, self._settled if self.behind else now + DAY_US, now)
+        until = self._settled if self.behind else now + DAY_US
+        return self._copies.look(since - OVERLAP_US, until, settled, now)
 
     def settle(self) -> None:
         self._mark.advance(self._settled)

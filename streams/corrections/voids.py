@@ -73,23 +73,30 @@ class Voids:
         self._facts = facts
         self._refuse = refuse
         self._waiting: dict[str, Void] = {}
+        self._unsettled: dict[str, Void] = {}
         self._refused: set[str] = set()
         self._begun = False
 
     def look(self, since: int, now: int) -> list[Correction]:
-        """What has to be taken out, by what was stored since then; the first time, by all that is stored."""
+        """What has to be taken out, by what was stored since then; the first time, by all that is stored.
+
+        All rows of what was stored before ``since`` (µs) are written: until then, more credits of a target may come.
+        """
         fresh = {void.statement_id: void for void in self._facts.voids(since)}
         if not self._begun:
-            fresh.update((void.statement_id, void) for void in self._facts.voids_without_effect())
+            fresh.update((void.statement_id, void) for void in self._facts.voids_to_watch(since))
             self._begun = True
         arrived = self._facts.arrived({void.target for void in self._waiting.values()}, since)
         fresh.update((name, void) for name, void in self._waiting.items() if void.target in arrived)
+        fresh.update(self._unsettled)
         rows = self._facts.standing(void.target for void in fresh.values())
         decided = decide(fresh.values(), rows, self._facts.removed(row.key for row in rows), now)
         for name in fresh:
             self._waiting.pop(name, None)
         self._waiting.update((void.statement_id, void) for void in decided.waiting)
         self._forget()
+        young = {row.key.statement_id for row in rows if row.stored >= since}
+        self._unsettled = {name: void for name, void in fresh.items() if void.target in young}
         for void, why in decided.refused:
             self._tell(void, why)
         return decided.corrections

@@ -67,6 +67,15 @@ class Stored:
             assert not self.sink.insert(tables.STATEMENT_REVISIONS, [(*row, self._offset + 100, 1)])
         return Key(student, timestamp, statement_id)
 
+    def credit(self, key: Key, stored: int) -> None:
+        self._offset += 1
+        values = dict.fromkeys(tables.CREDITS.names, 0) | {
+            "student_id": key.student_id, "timestamp": key.timestamp, "statement_id": key.statement_id,
+            "stored": stored, "provider_id": "p", "verb": "answered", "activity": "item", "skills": [],
+            "generation": 1, "offset": self._offset,
+        }  # fmt: skip
+        assert not self.sink.insert(tables.CREDITS, [tuple(values.values())])
+
     def removal(self, key: Key, reason: str) -> None:
         assert not self.sink.insert(tables.REMOVALS, [(*key, reason, "cause", 0, 1, 0, 900, NOW)])
 
@@ -100,18 +109,18 @@ def test_a_copy_is_found_within_the_horizon_alone_and_not_again_when_it_is_out(s
     for _ in range(2):
         store.statement(EVE, redelivered, NOW - HOUR_US)
     near, far = Copies(store.facts, 1, 5 * DAY_US), Copies(store.facts, 1, 35 * DAY_US)
-    assert near.look(NOW - DAY_US, NOW, NOW) == []
-    assert far.look(NOW - HOUR_US // 2, NOW, NOW) == []
-    assert told(far.look(NOW - DAY_US, NOW, NOW)) == [(BEN, "conflict")]
+    assert near.look(NOW - DAY_US, NOW, NOW, NOW) == []
+    assert far.look(NOW - HOUR_US // 2, NOW, NOW, NOW) == []
+    assert told(far.look(NOW - DAY_US, NOW, NOW, NOW)) == [(BEN, "conflict")]
     store.removal(later, "conflict")
-    assert far.look(NOW - DAY_US, NOW, NOW) == []
+    assert far.look(NOW - DAY_US, NOW, NOW, NOW) == []
 
 
 def test_the_same_statement_with_another_timestamp_is_a_duplicate_of_the_first(store: Stored) -> None:
     twice = new_id()
     first = store.statement(ADA, twice, NOW - 10 * DAY_US)
     later = store.statement(ADA, twice, NOW - HOUR_US, timestamp=FIRST_DAY_US + 5)
-    [found] = Copies(store.facts, 1, 35 * DAY_US).look(NOW - DAY_US, NOW, NOW)
+    [found] = Copies(store.facts, 1, 35 * DAY_US).look(NOW - DAY_US, NOW, NOW, NOW)
     assert (found.name[0], found.reason) == (later, "duplicate")
     assert first != later
 
@@ -154,6 +163,20 @@ def test_a_voiding_waits_for_its_statement_and_the_next_worker_knows_of_it(store
     assert another.look(NOW) == []
     store.statement(EVE, old_target, NOW)
     assert told(another.look(NOW)) == [(EVE, "voided")]
+
+
+def test_the_members_of_a_voided_group_follow_as_their_credits_are_written(store: Stored, engine: Engine) -> None:
+    target, metrics = new_id(), StreamsMetrics(CollectorRegistry())
+    store.statement(ADA, new_id(), NOW - 40 * DAY_US, verb=verbs.VOIDED, activity=target)
+    turn = VoidsTurn(store.facts, engine, metrics)
+    assert turn.look(NOW) == []
+    key = store.statement(BEN, target, NOW)
+    assert told(turn.look(NOW)) == [(BEN, "voided")]
+    store.removal(key, "voided")
+    assert turn.look(NOW) == []
+    store.credit(key._replace(student_id=EVE), NOW)
+    assert told(turn.look(NOW)) == [(EVE, "voided")]
+    assert told(VoidsTurn(store.facts, engine, metrics).look(NOW)) == [(EVE, "voided")]
 
 
 def test_a_voiding_without_effect_is_told_once(store: Stored) -> None:
