@@ -56,7 +56,7 @@ def rows_of(store: MemoryStore) -> dict[str, list[tuple[Any, ...]]]:
     return store.contents("watermark")
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(logs(), st.booleans(), st.data())
 def test_crashes_and_other_batches_leave_the_same_rows(
     batches: list[list[Item]], merging: bool, data: st.DataObject
@@ -82,7 +82,7 @@ def test_crashes_and_other_batches_leave_the_same_rows(
     assert rows_of(store) == rows_of(expected)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(logs(), st.booleans(), st.data())
 def test_a_zombie_that_writes_on_changes_nothing_for_good(
     batches: list[list[Item]], merging: bool, data: st.DataObject
@@ -99,7 +99,7 @@ def test_a_zombie_that_writes_on_changes_nothing_for_good(
     assert rows_of(store) == rows_of(straight(batches))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(logs())
 def test_every_statement_is_stored_or_told(batches: list[list[Item]]) -> None:
     store = straight(batches)
@@ -112,7 +112,7 @@ def test_every_statement_is_stored_or_told(batches: list[list[Item]]) -> None:
     assert len(store.tables[tables.STATEMENTS]) + sum(told.values()) == accepted
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(logs())
 def test_states_are_the_fold_over_the_attempts_that_stand(batches: list[list[Item]]) -> None:
     store = straight(batches)
@@ -135,7 +135,7 @@ def test_states_are_the_fold_over_the_attempts_that_stand(batches: list[list[Ite
         assert evidence == {(student, *attempt.key) for attempt in attempts}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(logs())
 def test_days_count_the_statements_that_stand(batches: list[list[Item]]) -> None:
     store, day_of = straight(batches), LocalDays(ZONE).day_of
@@ -154,7 +154,7 @@ def test_days_count_the_statements_that_stand(batches: list[list[Item]]) -> None
         assert (row["first_at"], row["last_at"]) == (min(moments), max(moments))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(logs(), st.booleans())
 def test_what_was_kept_tells_the_same_as_what_was_counted_up(batches: list[list[Item]], merging: bool) -> None:
     """What a rebuild reads is enough to come to the rows that stand."""
@@ -176,7 +176,7 @@ def test_what_was_kept_tells_the_same_as_what_was_counted_up(batches: list[list[
             assert row.row(student, day, 1, 0)[:-1] == counted[day].row(student, day, 1, 0)[:-1]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(logs())
 def test_a_new_calibration_folds_a_student_again_when_met(batches: list[list[Item]]) -> None:
     envelopes, records = as_log(batches)
