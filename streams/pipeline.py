@@ -164,8 +164,7 @@ class Pipeline:
         self._waiting.written()
 
     async def _one_by_one(self, run: Run) -> None:
-        """A record that breaks the program is put aside; when most do, the program is at fault and must not go on."""
-        failed = 0
+        """A record that breaks the program is put aside; when too many do, the gate stops their partition."""
         for record in run.records:
             if record.partition in run.revoked:
                 continue
@@ -174,9 +173,6 @@ class Pipeline:
             except StoppedError:
                 raise
             except Exception as error:
-                failed += 1
-                if failed > max(1, len(run.records) // 2):
-                    raise
                 # What a failed attempt left in memory is not to be built upon.
                 await self._forget([run])
                 fault = Fault("processing_failed", f"{type(error).__name__}: {error}")

@@ -300,6 +300,24 @@ async def test_a_partition_with_too_much_poison_is_stopped_and_the_others_are_wr
     assert len(bench.letters.kept) == 4
 
 
+async def test_records_that_break_the_program_are_put_aside_until_they_are_too_many() -> None:
+    def break_at_some(items: list[Item]) -> None:
+        if items[0].statement_id in broken:
+            raise RuntimeError("a fault of the program")
+
+    broken = {ITEMS[n * 4].statement_id for n in (0, 1)}
+    async with Bench(decoded=break_at_some) as bench:
+        await bench.handle(RECORDS[:2])
+        assert [letter.reason for letter in bench.letters.kept] == ["processing_failed"] * 2
+        assert bench.pipeline.progress.last(0) == 1
+        broken |= {ITEMS[n * 4].statement_id for n in range(2, 20)}
+        others = [Record(1, n, RECORDS[30 + n].value) for n in range(5)]
+        await bench.handle([*RECORDS[2:20], *others])
+    assert list(bench.pipeline.gate.stopped) == [0]
+    assert len(bench.letters.kept) == 3
+    assert (bench.pipeline.progress.last(0), bench.pipeline.progress.last(1)) == (2, 4)
+
+
 async def test_a_read_waits_only_for_the_students_that_are_being_written() -> None:
     unwritten = Unwritten()
     writing: Future[None] = Future()
