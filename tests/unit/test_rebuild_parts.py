@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.cli.context import UsageFault
@@ -65,6 +65,7 @@ def live_of(verdict: Verdict) -> Live:
     return live
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 12), st.integers(-1, 12), st.integers(0, 1_000))
 def test_what_was_computed_up_to_any_offset_agrees_whatever_has_come_since(end: int, sinks: int, seed: int) -> None:
     everything = kept(answers(12, seed))
@@ -75,6 +76,7 @@ def test_what_was_computed_up_to_any_offset_agrees_whatever_has_come_since(end: 
     assert not verdict.unsettled
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 12), st.integers(0, 1_000), st.randoms(use_true_random=False))
 def test_one_value_that_is_wrong_is_the_one_that_is_named(count: int, seed: int, rng: random.Random) -> None:
     record = Record(kept(answers(count, seed)))
@@ -96,6 +98,7 @@ def test_one_value_that_is_wrong_is_the_one_that_is_named(count: int, seed: int,
 VALUES = {"statements", "activity", "attempts", "successes", "duration_ms", "rating", "mastery", "recent"}
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 10), st.data())
 def test_in_any_order_and_however_often_the_rows_are_the_same(count: int, data: st.DataObject) -> None:
     everything = kept(answers(count))
