@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS skill_states
 )
 ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY (student_id, skill_id)
-SETTINGS index_granularity = 1024, merge_selector_base = 10
+SETTINGS index_granularity = 256, merge_selector_base = 5
 COMMENT 'What a student is taken to know: the fold of the attempts, per skill.';
 
 CREATE TABLE IF NOT EXISTS student_states
@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS student_states
 )
 ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY student_id
-SETTINGS index_granularity = 1024, merge_selector_base = 10
+SETTINGS index_granularity = 256, merge_selector_base = 5
 COMMENT 'The part of the fold that is shared by all skills of a student. Written after skill_states: a skill row ahead of it tells a torn flush.';
 
 CREATE TABLE IF NOT EXISTS student_days
@@ -84,7 +84,7 @@ CREATE TABLE IF NOT EXISTS student_days
 )
 ENGINE = ReplacingMergeTree(watermark, removed)
 ORDER BY (student_id, day)
-SETTINGS index_granularity = 1024, merge_selector_base = 10
+SETTINGS index_granularity = 256, merge_selector_base = 5
 COMMENT 'Engagement: what a student did on a day.';
 
 CREATE TABLE IF NOT EXISTS warnings
