@@ -33,7 +33,8 @@ FEW = 10
 # insert them, or out of the range of their type.
 _DATA_CODES: Final = frozenset({6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 376, 441, 675})
 _DATA_ERRORS = (DataError, ProgrammingError, TypeError, ValueError, OverflowError, struct.error, AttributeError)
-_READ_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024}
+# Look-ups read some thousand small pieces that the system has in memory: a thread for each costs more than the piece.
+_READ_SETTINGS: Final = {"max_query_size": 64 * 1024 * 1024, "local_filesystem_read_method": "pread"}
 _AS_STRINGS: Final = {"UUID": "string"}
 # Equal keys of one insert are no rarer than those of two; merges and FINAL take care of both, so an insert need not.
 _WRITE_SETTINGS: Final = {"optimize_on_insert": 0}
