@@ -6,6 +6,7 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,25 @@ def _started(running: list[Any]) -> Iterator[None]:
 
 
 def _job(path: Path, wanted: Any, found: Any) -> None:
-    with FaultStack(path) as stack:
-        runner, schedule = Runner(stack), make_schedule(0)
-        while (seed := wanted.get()) is not None:
-            schedule = make_schedule(seed)
-            try:
-                found.put(("verdict", runner.run(schedule)))
-            except TimeoutError as error:
-                found.put(("verdict", Verdict(schedule, Findings(said=[f"stalled: {error}"]))))
-                raise
-        for verdict in runner.audit():
-            found.put(("late", verdict))
-        if said := stack.rebuild_differs():
-            found.put(("late", Verdict(schedule, Findings(said=said))))
+    """Schedules until there are no more; after one that stalls, on a new stack."""
+    for number in count():
+        with FaultStack(path / str(number)) as stack:
+            if _serve(stack, wanted, found):
+                break
     found.put(("end", None))
+
+
+def _serve(stack: FaultStack, wanted: Any, found: Any) -> bool:
+    runner, schedule = Runner(stack), make_schedule(0)
+    while (seed := wanted.get()) is not None:
+        schedule = make_schedule(seed)
+        try:
+            found.put(("verdict", runner.run(schedule)))
+        except TimeoutError as error:
+            found.put(("verdict", Verdict(schedule, Findings(said=[f"stalled: {error}"]))))
+            return False
+    for verdict in runner.audit():
+        found.put(("late", verdict))
+    if said := stack.rebuild_differs():
+        found.put(("late", Verdict(schedule, Findings(said=said))))
+    return True

@@ -153,7 +153,9 @@ def _chunks(
         fresh, own = own[:size], own[size:]
         yield [*fresh, *rng.sample(told, min(len(told), rng.choice((0, 0, 0, 1, 6))))]
         told += fresh
-        some = rng.sample(told, min(len(told), 2))
+        # Not of those who are moved: see decision 12 for what is not settled there.
+        stable = [one for one in told if not plan.movers.intersection(accounts(one))]
+        some = rng.sample(stable, min(len(stable), 2))
         chance = rng.random()
         if chance < 0.06:
             plan.conflicts.update(one["id"] for one in some)
