@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
+from schemas import verbs
 from streams.corrections import people
-from streams.corrections.facts import Facts
+from streams.corrections.facts import Facts, Void
 from streams.corrections.items import (
     CREDITED,
     UNLINKED,
@@ -83,6 +84,16 @@ def decide(
     return removals, planned
 
 
+def without_voided(planned: Iterable[Planned], voids: Iterable[Void]) -> list[Planned]:
+    """Pure: without what its provider voids. A voiding statement cannot be voided (xAPI 1.0.3 part 2, 2.3.2)."""
+    voided = {(void.target, void.provider_id) for void in voids}
+    return [
+        one
+        for one in planned
+        if one.row.verb == verbs.VOIDED or (one.row.key.statement_id, one.row.provider_id) not in voided
+    ]
+
+
 def credits_of(planned: Iterable[Planned], bodies: Mapping[Key, Body]) -> list[Correction]:
     """The items of what was planned."""
     return [credit(row, bodies[row.key], student, cause) for row, student, cause in planned if row.key in bodies]
@@ -144,11 +155,7 @@ class Links:
         removals, planned = decide(acted, credits, self._facts.removed_of(students, ids), known, now)
         planned = [one for one in planned if not self._lately(one.name)]
         voids = self._facts.voids_of(one.row.key.statement_id for one in planned)
-        voided = {(void.target, void.provider_id) for void in voids}
-        return (
-            [one for one in removals if not self._lately(one.name)],
-            [one for one in planned if (one.row.key.statement_id, one.row.provider_id) not in voided],
-        )
+        return [one for one in removals if not self._lately(one.name)], without_voided(planned, voids)
 
     def _is_due(self, name: str, at: int, now: int) -> bool:
         looked = self._looked.get(name)

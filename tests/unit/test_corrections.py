@@ -121,6 +121,14 @@ def test_a_copy_that_was_voided_before_it_was_found_is_a_copy_all_the_same() -> 
     assert told(copies.decide([row(X), row(X, at=11, stored=30)], both, 1, NOW, NOW)) == [(X, "duplicate")]
 
 
+def test_what_its_provider_voids_is_not_moved_on_and_a_voiding_statement_cannot_be_voided() -> None:
+    def planned(one: Standing) -> links.Planned:
+        return links.Planned(one, Y, "link")
+
+    some = [planned(row()), planned(row(provider="q")), planned(row(verb="voided"))]
+    assert links.without_voided(some, [Void(V, "p", S)]) == some[1:]
+
+
 def people_with(*moves: tuple[str, str], groups: dict[str, list[str]] | None = None) -> People:
     """Identity i was moved along; j is student Z."""
     known = People({"i": moves[-1][1], "j": Z}, groups or {})
