@@ -15,7 +15,7 @@ from schemas.avro_registry import FileSchemaRegistry
 from schemas.codec import envelope_codec
 from schemas.events import Envelope, Item
 from streams.letters.office import Office, open_office
-from streams.letters.place import Place
+from streams.letters.place import parse_place
 from tests.fixtures.envelopes import Mix, make_items
 from tests.fixtures.workers import Lab
 
@@ -161,22 +161,29 @@ def test_a_replay_that_died_before_it_was_published_is_taken_up_and_one_that_die
     lab.start_worker()
     lab.publish([msgspec.structs.replace(item, timestamp=-1) for item in good])
     lab.wait_for_the_end()
-    before, after = [Place(*map(int, place.split("/"))) for place in desk.places()]
+    before, after = map(parse_place, desk.places())
 
     def die(*_: Any, **__: Any) -> int:
         raise KeyboardInterrupt
 
     with lab.client() as client, open_office(lab.settings, client) as office:
         standing = {s.letter.place: s for s in office.letters()}
-        mended = [msgspec.structs.replace(standing[p].letter.event and office.items(standing[p].letter)[0],
-                                          timestamp=good[0].timestamp) for p in (before, after)]  # fmt: skip
+        mended = [
+            msgspec.structs.replace(office.items(standing[place].letter)[0], timestamp=good[0].timestamp)
+            for place in (before, after)
+        ]
         with monkeypatch.context() as patch:
             patch.setattr(Office, "_publish", die)
             with pytest.raises(KeyboardInterrupt):
                 office.replay(standing[before], mended[:1], by="ops")
-        publish, sent = Office._publish, []
+        publish, sent = Office._publish, list[int]()
+
+        def publish_and_die(*arguments: Any) -> int:
+            sent.append(publish(*arguments))
+            raise KeyboardInterrupt
+
         with monkeypatch.context() as patch:
-            patch.setattr(Office, "_publish", lambda *args: (sent.append(publish(*args)), die()))
+            patch.setattr(Office, "_publish", publish_and_die)
             with pytest.raises(KeyboardInterrupt):
                 office.replay(standing[after], mended[1:], by="ops")
         lab.wait_until(lambda: lab.count("statements") == 1)
@@ -186,7 +193,6 @@ def test_a_replay_that_died_before_it_was_published_is_taken_up_and_one_that_die
             office.replay(standing[place], [item], by="ops")
     lab.wait_until(lambda: desk.balance() == (2, 2, 0, 0))
     with lab.client() as client:
-        where = dict(
-            client.query("SELECT (partition, offset, idx), reason FROM dead_letter_decisions FINAL").result_rows
-        )
+        found = client.query("SELECT (partition, offset, idx), reason FROM dead_letter_decisions FINAL").result_rows
+        where: dict[tuple[int, ...], str] = {row[0]: row[1] for row in found}
     assert where[after[1:4]].split("/")[2] == str(sent[0])

@@ -144,9 +144,13 @@ async def test_a_hand_over_is_processed_while_the_end_of_the_one_before_it_is_wr
         assert bench.acknowledged == {0: [1, 2]}
 
 
-async def test_a_hand_over_waits_while_a_whole_batch_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hand_over_waits_while_a_whole_batch_waits() -> None:
     held = threading.Event()
-    async with Bench(lambda columns, rows: held.wait(60) and None) as bench:
+
+    def hold(columns: Columns, rows: Sequence[Row]) -> None:
+        assert held.wait(60)
+
+    async with Bench(hold) as bench:
         taken = asyncio.create_task(bench.pipeline.take(RECORDS))
         await asyncio.sleep(0.05)
         assert not taken.done()
@@ -236,20 +240,6 @@ async def test_a_worker_told_to_stop_acknowledges_nothing_that_is_not_written() 
     assert bench.acknowledged == {0: [1, 2, 3]}
     assert bench.pipeline.progress.last(0) == 2
     assert max(row["offset"] for row in bench.store.tables[tables.STATEMENTS].values()) == 3
-
-
-async def test_a_program_that_breaks_at_most_records_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "LARGEST_BATCH_BYTES", 2**20)
-
-    def broken(items: list[Item]) -> None:
-        raise RuntimeError("a fault of the program")
-
-    bench = Bench(decoded=broken)
-    async with bench:
-        await bench.handle(RECORDS[:4])
-        with pytest.raises(RuntimeError, match="fault of the program"):
-            await bench.running
-    assert len(bench.letters.kept) == 2
 
 
 async def test_what_waits_of_a_revoked_partition_is_left_to_its_owner() -> None:
