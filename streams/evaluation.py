@@ -22,16 +22,16 @@ from streams.warning.rules import episodes
 CHUNK = 500
 REFRESH_SECONDS = 30.0
 
-# Ids come from the tables themselves, or from arrivals that were checked to be UUIDs.
+# Ids come from the tables themselves, or from arrivals that were checked to be UUIDs. PREWHERE: see streams.store.
 _DAYS = Template(
     "SELECT student_id, toUInt16(day), activity, attempts, successes, providers, partition FROM student_days FINAL"
-    " WHERE student_id IN ($students)"
+    " PREWHERE student_id IN ($students)"
 )
-_SCHOOLS = Template("SELECT student_id, school_id FROM roster FINAL WHERE student_id IN ($students)")
+_SCHOOLS = Template("SELECT student_id, school_id FROM roster FINAL PREWHERE student_id IN ($students)")
 _WARNINGS = Template(
     "SELECT student_id, rule, toUInt16(raised_on), status, toUInt16(cleared_on), reason, value, baseline, threshold,"
     " toUInt16(evidence_from), toUInt16(evidence_to), providers, partition FROM warnings FINAL"
-    " WHERE student_id IN ($students)"
+    " PREWHERE student_id IN ($students)"
 )
 _STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition")
 _SIZES = "SELECT school_id, count() FROM roster FINAL GROUP BY school_id"

@@ -39,7 +39,7 @@ _IN_TIME = Template(
 )
 _REMOVALS = Template(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, reason, cause, restored, generation, offset"
-    " FROM removals FINAL WHERE student_id IN ($students)"
+    " FROM removals FINAL PREWHERE student_id IN ($students)"
 )
 _ANY_REMOVALS = "SELECT 1 FROM removals LIMIT 1"
 

@@ -17,21 +17,22 @@ from streams.rows.engagement import DayCount
 
 __all__ = ["ClickHouseStore", "Reader", "Store", "StoredLearner"]
 
-# Ids are written into the queries as they are: an arrival is not read unless they are UUIDs.
+# Ids are written into the queries as they are: an arrival is not read unless they are UUIDs. PREWHERE: a condition on
+# the key alone may come before rows of equal keys become one, which makes a look-up of many students cost a quarter.
 _POSITIONS = Template("SELECT statement_id, student_id, generation, offset, idx, digest FROM $table WHERE $condition")
 _STUDENT_STATES = Template(
     "SELECT student_id, rating, attempts, toUnixTimestamp64Micro(last_at), last_statement_id, calibration, generation,"
-    " watermark FROM student_states FINAL WHERE student_id IN ($students)"
+    " watermark FROM student_states FINAL PREWHERE student_id IN ($students)"
 )
 _SKILL_STATES = Template(
     "SELECT student_id, skill_id, calibration, generation, watermark, attempts, successes, rating, mastery, recent,"
     " toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
-    " FROM skill_states FINAL WHERE student_id IN ($students)"
+    " FROM skill_states FINAL PREWHERE student_id IN ($students)"
 )
 _DAYS = Template(
     "SELECT student_id, toUInt16(day), generation, watermark, statements, activity, attempts, successes, duration_ms,"
     " attended, absent, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
-    " FROM student_days FINAL WHERE $condition"
+    " FROM student_days FINAL PREWHERE $condition"
 )
 # Without FINAL: what was taken out is told by removals, and of rows with equal keys the earliest comes last.
 _ATTEMPTS = Template(
@@ -48,7 +49,7 @@ _RECENT_ROWS = Template(
 )
 _TALLIES = Template(
     "SELECT partition, intDiv(toUnixTimestamp(minute), 60), provider_id, statements, watermark FROM ledger FINAL"
-    " WHERE generation = $generation AND (partition, minute) IN ($places)"
+    " PREWHERE generation = $generation AND (partition, minute) IN ($places)"
 )
 
 
