@@ -66,4 +66,4 @@ def break_each(path: Path, names: Sequence[str], seed: int, say: Callable[[str],
 
 def _runner(stack: FaultStack, name: str) -> Runner:
     corrected = VARIANTS[name].traits.voiding or VARIANTS[name].traits.copies
-    return Runner(stack, STANDSTILL_SECONDS if corrected else SHORT_STANDSTILL_SECONDS)
+    return Runner(stack, STANDSTILL_SECONDS if corrected else SHORT_STANDSTILL_SECONDS, corrected=corrected)

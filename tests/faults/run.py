@@ -27,8 +27,10 @@ class Runner:
     """``standstill``: differences that stay the same for so many seconds are final, when nothing is left to be read,
     and all was looked through for corrections."""
 
-    def __init__(self, stack: FaultStack, standstill: float = STANDSTILL_SECONDS) -> None:
+    def __init__(self, stack: FaultStack, standstill: float = STANDSTILL_SECONDS, *, corrected: bool = True) -> None:
+        """``corrected``: whether there is anything to be looked for."""
         self._stack = stack
+        self._corrected = corrected
         self._standstill = standstill
         self._cases: list[tuple[Schedule, Case]] = []
 
@@ -129,7 +131,8 @@ class Runner:
                 now = time.monotonic()
                 if findings.said != before:
                     before, since = findings.said, now
-                final = now - since > self._standstill and not self._lag() and stack.looked_until() >= posted_us
+                looked = not self._corrected or stack.looked_until() >= posted_us
+                final = looked and now - since > self._standstill and not self._lag()
                 if not findings.said or final or now > deadline:
                     return findings
                 self._pass(0.3)

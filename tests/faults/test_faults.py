@@ -33,7 +33,7 @@ def test_a_seed_reproduces_its_schedule_and_its_statements() -> None:
     assert make_plan(7, 50, 1.0, Traits()) == make_plan(7, 50, 1.0, Traits())
 
 
-TRIED = ("acknowledge-before-flush", "drop-the-watermark", "count-the-voided-again")
+TRIED = ("acknowledge-before-flush", "drop-the-watermark", "dedupe-without-offsets")
 """All variants take some minutes: ``make faults ARGS="--break all"``."""
 
 SCHEDULES = {

@@ -11,12 +11,13 @@ from typing import Any
 
 from infra.runtime.settings import Settings
 from schemas.events import DeadLetter
-from streams import app, correcting, dedupe, folding, history, processor
+from streams import app, dedupe, folding, history, processor
 from streams.agents.intake import Intake
 from streams.correcting import Correcting
-from streams.corrections.outbox import Lately
+from streams.corrections.items import Correction
+from streams.corrections.outbox import Outbox
 from streams.dead_letters import DeadLetters
-from streams.rows.arrival import Arrival, Fault
+from streams.rows.arrival import Arrival
 from streams.rows.tables import Columns, Row
 from streams.sink import Refused, Sink
 from streams.store import ClickHouseStore
@@ -99,25 +100,42 @@ def lose_dead_letters() -> None:
     DeadLetters.publish = later  # type: ignore[method-assign]
 
 
+class _Elsewhere:
+    """Tells outcomes and letters at another place than they are about."""
+
+    def __init__(self, reading: Any, place: tuple[int, int, int, int]) -> None:
+        self._reading = reading
+        self._place = place
+
+    def outcome(self, batch: Any, _place: Any, *rest: Any) -> None:
+        self._reading.outcome(batch, self._place, *rest)
+
+    def letter(self, batch: Any, _place: Any, *rest: Any) -> None:
+        self._reading.letter(batch, self._place, *rest)
+
+
 def corrections_count_each_time() -> None:
-    """The same correction, put into the log twice, is told twice."""
-    remove = Correcting._remove
+    """The same correction, put into the log twice, is told twice: each time where the correction stands.
+
+    Each is put there twice, as after a crash before it was remembered.
+    """
+    remove, put = Correcting._remove, Outbox.put
+
+    async def twice(self: Outbox, corrections: Iterable[Correction]) -> list[Correction]:
+        new = await put(self, corrections)
+        await self._publish([one.item for one in new])
+        return new
 
     def at_its_own_place(self: Any, directive: Any, *rest: Any) -> None:
-        self.at = directive
-        remove(self, directive, *rest)
-
-    def tell(self: Any, kept: history.Kept, reason: str, cause: str, *rest: Any) -> None:
-        outcome, message = correcting._COPIES[reason]
-        place, fault = (kept.generation, self.at.partition, self.at.offset, self.at.idx), Fault(reason, message)
-        batch = rest[-1]
-        self._reading.outcome(batch, place, kept.arrival.item, outcome, fault)
-        if outcome == "dead":
-            self._reading.letter(batch, place, kept.arrival.item, fault)
+        reading, place = self._reading, (self._generation, directive.partition, directive.offset, directive.idx)
+        self._reading = _Elsewhere(reading, place)
+        try:
+            remove(self, directive, *rest)
+        finally:
+            self._reading = reading
 
     Correcting._remove = at_its_own_place  # type: ignore[assignment,method-assign]
-    Correcting._tell_copy = tell  # type: ignore[assignment,method-assign]
-    Lately.__contains__ = lambda self, name: False  # type: ignore[method-assign]
+    Outbox.put = twice  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
@@ -149,16 +167,18 @@ VARIANTS = {
     ),
     "corrections-count-each-time": Variant(
         corrections_count_each_time,
-        _each("hang", "removals", 4.0),
+        (),
         Traits(voiding=False, copies=True, moves=False),
     ),
 }
+"""By name; all are broken by ``make faults ARGS="--break all"``."""
 
 
 def provoking(name: str, seed: int) -> Schedule:
     """What shows that an invariant is broken."""
     variant = VARIANTS[name]
-    return Schedule(seed, variant.faults, 120, variant.posted, 20.0, variant.traits)
+    statements = 120 if variant.traits == PLAIN else 240
+    return Schedule(seed, variant.faults, statements, variant.posted, 20.0, variant.traits)
 
 
 def main() -> int:
