@@ -51,14 +51,12 @@ class Counting:
         for student_id, days in placed.items():
             student = students[student_id]
             counts = student.days
-            came: Iterable[tuple[Arrival, int]] = zip(fresh[student_id], days, strict=True)
-            if again := done.get(student_id):
-                came = [(arrival, day) for arrival, day in came if day not in again]
-                days = [day for day in days if day not in again]
-            for arrival, day in came:
-                counts[day].add(arrival)
-            for day in dict.fromkeys(days):
+            recounted = done.get(student_id, ())
+            for day, came in _by_day(fresh[student_id], days):
+                if day in recounted:
+                    continue
                 count = counts[day]
+                count.add(came)
                 if count.watermark > count.base:
                     rows.append(count.row(student_id, day, generation, student.partition))
         for student_id, again in done.items():
@@ -135,3 +133,13 @@ class Counting:
                 student.days[day] = count
             done[student_id] = wanted
         return done
+
+
+def _by_day(arrivals: Sequence[Arrival], days: Sequence[int]) -> Iterable[tuple[int, Sequence[Arrival]]]:
+    """Arrivals by day, the days in the order in which they come first; mostly there is one."""
+    if len(set(days)) == 1:
+        return [(days[0], arrivals)]
+    placed: dict[int, list[Arrival]] = {}
+    for arrival, day in zip(arrivals, days, strict=True):
+        placed.setdefault(day, []).append(arrival)
+    return placed.items()

@@ -88,8 +88,7 @@ def count(arrivals: Iterable[Arrival]) -> DayCount:
     """Count of one day's statements that stand; its watermark is left to the caller."""
     counted = DayCount()
     counted.base = -2  # what came in an earlier generation, at offset -1, counts as well
-    for arrival in arrivals:
-        counted.add(arrival)
+    counted.add(arrivals)
     counted.base = counted.watermark = -1
     return counted
 

@@ -173,12 +173,11 @@ class _Judgement:
         for day in sorted(by_day.keys() | self._live.days.keys()):
             live = self._live.days.get(day)
             cutoff = max(self._cutoff, self._standing(live))
-            count, needed = DayCount(), -1
+            count = DayCount()
             count.base = -2  # everything is to be counted, whatever its offset
-            for kept in by_day.get(day, ()):
-                if (position := self._position(kept)) <= cutoff:
-                    count.add(kept.arrival)
-                    needed = max(needed, position)
+            counted = [kept for kept in by_day.get(day, ()) if self._position(kept) <= cutoff]
+            count.add(kept.arrival for kept in counted)
+            needed = max(map(self._position, counted), default=-1)
             if count.statements:
                 generation, partition, count.watermark = self._stamp(live, needed)
                 row = (*count.row(self._student, day, generation, partition), 0)

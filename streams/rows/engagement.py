@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from schemas import verbs
 from streams.rows.arrival import Arrival
 from streams.rows.tables import Row
@@ -34,33 +36,43 @@ class DayCount:
         self.watermark = -1
         self.base = -1
 
-    def add(self, arrival: Arrival) -> None:
-        """Count an item in; at or below ``base`` it is a no-op. Items come in the order of the log."""
-        if arrival.offset <= self.base:
-            return
-        item, outcome = arrival.item, arrival.outcome
-        moment = item.timestamp
-        if not self.statements:
-            self.first_at = self.last_at = moment
-        elif moment < self.first_at:
-            self.first_at = moment
-        elif moment > self.last_at:
-            self.last_at = moment
-        self.statements += 1
-        self.watermark = arrival.offset
-        if item.verb not in _ADMINISTRATIVE:
-            self.activity += 1
-            if item.provider_id not in self.providers:
-                self.providers = sorted([*self.providers, item.provider_id])
-        elif item.verb == verbs.ATTENDED:
-            self.attended += 1
-        elif item.verb == verbs.ABSENT:
-            self.absent += 1
-        if outcome is not None:
-            self.attempts += 1
-            self.successes += outcome >= 0.5
-        if arrival.duration_ms > 0:
-            self.duration_ms += arrival.duration_ms
+    def add(self, arrivals: Iterable[Arrival]) -> None:
+        """Count items in, in the order of the log; at or below ``base`` an item is a no-op."""
+        base, providers = self.base, self.providers
+        statements, activity, attempts, successes = self.statements, self.activity, self.attempts, self.successes
+        first, last, duration_ms, watermark = self.first_at, self.last_at, self.duration_ms, self.watermark
+        for arrival in arrivals:
+            offset = arrival.offset
+            if offset <= base:
+                continue
+            item = arrival.item
+            moment = item.timestamp
+            if not statements:
+                first = last = moment
+            elif moment < first:
+                first = moment
+            elif moment > last:
+                last = moment
+            statements += 1
+            watermark = offset
+            if item.verb not in _ADMINISTRATIVE:
+                activity += 1
+                if item.provider_id not in providers:
+                    providers = sorted([*providers, item.provider_id])
+            elif item.verb == verbs.ATTENDED:
+                self.attended += 1
+            elif item.verb == verbs.ABSENT:
+                self.absent += 1
+            outcome = arrival.outcome
+            if outcome is not None:
+                attempts += 1
+                if outcome >= 0.5:
+                    successes += 1
+            if arrival.duration_ms > 0:
+                duration_ms += arrival.duration_ms
+        self.providers = providers
+        self.statements, self.activity, self.attempts, self.successes = statements, activity, attempts, successes
+        self.first_at, self.last_at, self.duration_ms, self.watermark = first, last, duration_ms, watermark
 
     def row(self, student_id: str, day: int, generation: int, partition: int) -> Row:
         """Row of the table student_days."""
