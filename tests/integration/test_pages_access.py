@@ -26,7 +26,7 @@ def parameters_of(name: str, district_store) -> dict[str, Any]:
     since: Any = NOW - timedelta(days=30)
     values = {
         "since": since.date() if "{since:Date}" in query.sql else since,
-        "until": NOW, "today": NOW.date(), "most": 100, "step_s": 60, "provider": "provider-practice",
+        "until": NOW, "through": NOW, "today": NOW.date(), "most": 100, "step_s": 60, "provider": "provider-practice",
         "enough_days": 10, "student": district.of_school("sch-2")[0],
         "students": [row["student_id"] for row in district.students],
     }  # fmt: skip
