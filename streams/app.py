@@ -224,7 +224,7 @@ class Worker:
         )  # fmt: skip
         minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)
         self._intakes = {
-            topic: Intake(self.app, self._offsets, self._statements, self.pipeline.drain),
+            topic: Intake(self.app, self._offsets, self._statements, self.pipeline.drain, self.partitions.stale),
             topics.PROVIDER_MINUTES.name: Intake(self.app, self._offsets, minutes.handle),
             topics.REJECTIONS.name: Intake(self.app, self._offsets, rejections.handle),
         }

@@ -49,6 +49,7 @@ class Intake:
     """Gives messages to whoever handles them, and marks them done when that returns; takes none after ``close``.
 
     With ``drain``, ``handle`` only takes them: whoever writes them marks them, and ``drain`` returns when all are.
+    ``stale`` tells messages that must not be taken any more.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Intake:
         offsets: Offsets,
         handle: Callable[[Sequence[Any]], Awaitable[None]],
         drain: Callable[[], Awaitable[None]] | None = None,
+        stale: Callable[[Any], bool] = lambda message: False,
     ) -> None:
         self._app = app
         self._offsets = offsets
         self._handle = handle
         self._drain = drain
+        self._stale = stale
         self._busy = asyncio.Lock()
         self._closed = False
         self.failed = asyncio.Event()
@@ -71,7 +74,7 @@ class Intake:
         async with self._busy:
             generation = self._app.consumer_generation_id
             mine = self._app.consumer.assignment()
-            current = [m for m in messages if m.generation_id == generation and m.tp in mine]
+            current = [m for m in messages if m.generation_id == generation and m.tp in mine and not self._stale(m)]
             if self._closed or not current:
                 return
             try:
@@ -124,24 +127,37 @@ class Partitions:
         self._ends = ends
         self.assigned: list[int] = []
         self.newly_assigned: set[int] = set()
+        self._revoked: dict[int, int] = {}
         # Faust keeps weak references to what is connected to its signals.
         self._listeners = (self._on_revoked, self._on_assigned)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_partitions_assigned.connect(self._on_assigned)
 
     async def _on_revoked(self, _app: faust.App, revoked: set[TP], **_: Any) -> None:
+        mine = partitions_of(self._topic, revoked)
+        # Before anything is waited for: what was taken is thrown away, and nothing behind it may be taken then.
+        self._revoked.update(dict.fromkeys(mine, self._app.consumer_generation_id))
+        self._pipeline.drop(mine)
+        self.assigned = [p for p in self.assigned if p not in mine]
+        self._ends.drop(mine)
         await self._offsets.commit()
         self._offsets.drop(revoked)
-        mine = partitions_of(self._topic, revoked)
-        self._pipeline.drop(mine)
-        self._ends.drop(mine)
-        self.assigned = [p for p in self.assigned if p not in mine]
 
     async def _on_assigned(self, _app: faust.App, assigned: set[TP], **_: Any) -> None:
         self.assigned = partitions_of(self._topic, assigned)
+        for partition in self.assigned:
+            self._revoked.pop(partition, None)
         self.newly_assigned.update(self.assigned)
         self._health.ready = True
         log.info("partitions assigned", partitions=self.assigned)
+
+    def stale(self, message: Any) -> bool:
+        """Whether a message was fetched before its partition was revoked.
+
+        Faust's streams hold on to what they have begun to collect, and hand it over until the next assignment is known.
+        What came before it was thrown away: to write it would acknowledge what was never written.
+        """
+        return bool(self._revoked.get(message.partition) == message.generation_id)
 
     def pause(self, partitions: Collection[int]) -> None:
         """Fetch nothing of these partitions; to be said again, since Faust resumes what its buffers let go."""
