@@ -42,14 +42,13 @@ class Look:
 
 
 class LagReader:
-    """Safe to share between threads. It begins to ask when a page first wants to know, and goes on from there."""
+    """Safe to share between threads. A broker that is away keeps a client for half a minute, but no page."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._asking: threading.Thread | None = None
-        self._answered = threading.Event()
-        self._answered_at = float("-inf")
+        self._asked_at = float("-inf")
         self._looks: deque[Look] = deque(maxlen=_KEPT)
 
     def look(self) -> Look | None:
@@ -57,12 +56,14 @@ class LagReader:
         if not self._settings.kafka.bootstrap_servers:
             return None
         with self._lock:
-            if self._asking is None:
-                self._asking = threading.Thread(target=self._ask_on, name="lag", daemon=True)
+            if self._asking is None and time.monotonic() - self._asked_at >= ASK_AGAIN_SECONDS:
+                self._asking = threading.Thread(target=self._ask_once, name="lag", daemon=True)
                 self._asking.start()
-        self._answered.wait(_PATIENCE_SECONDS)
+            asking = self._asking
+        if asking is not None:
+            asking.join(_PATIENCE_SECONDS)
         with self._lock:
-            fresh = time.monotonic() - self._answered_at < _GOOD_FOR_SECONDS
+            fresh = time.monotonic() - self._asked_at < _GOOD_FOR_SECONDS
             return self._looks[-1] if self._looks and fresh else None
 
     def read(self) -> Sequence[PartitionLag] | None:
@@ -71,18 +72,15 @@ class LagReader:
         return None if look is None else look.lags
 
     def history(self) -> list[Look]:
-        """What was seen lately, in order."""
+        """What was seen lately, while somebody looked, in order."""
         with self._lock:
             return list(self._looks)
 
-    def _ask_on(self) -> None:
-        while True:
-            look = self._ask()
-            with self._lock:
-                self._looks.append(look)
-                self._answered_at = time.monotonic()
-            self._answered.set()
-            time.sleep(ASK_AGAIN_SECONDS)
+    def _ask_once(self) -> None:
+        look = self._ask()
+        with self._lock:
+            self._looks.append(look)
+            self._asking, self._asked_at = None, time.monotonic()
 
     def _ask(self) -> Look:
         kafka = self._settings.kafka
