@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from infra.runtime.kafka import PartitionLag
 
-STANDSTILL: Final = timedelta(seconds=12)
+STANDSTILL: Final = timedelta(seconds=6)
 """Workers say every two seconds how far they are; one that is silent for so long does not come round."""
+
+MANY: Final = 100
+"""So many records wait at any moment, since they are written together a few times a second."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def causes(
                 " them: it hangs or is paused. Its supervisor starts it again within 30 s."
             )
         )
-    if waiting and not found:
+    if waiting > MANY and not found:
         found.append(Cause(f"{waiting:,} records wait and the workers write: they are catching up.", grave=False))
     return found
 
