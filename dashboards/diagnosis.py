@@ -61,7 +61,7 @@ def causes(
         found.append(
             Cause(
                 f"{_partitions(still)} not written for {(now - since).total_seconds():.0f} s though a worker holds"
-                " them: it hangs or is paused. Its supervisor starts it again within 30 s."
+                " them: it hangs or is paused. A supervisor starts it again."
             )
         )
     if waiting > MANY and not found:
