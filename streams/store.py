@@ -201,12 +201,14 @@ class ClickHouseStore(KeptReads):
         return found
 
     def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:
-        """The rows with the highest watermark of each key."""
+        """The rows with the highest watermark of each key; providers nobody asked for share a minute with others."""
+        wanted = set(places)
         found: dict[Place, Tally] = {}
         for part in parts(sorted({(partition, minute) for partition, minute, _ in places})):
             listed = ",".join(f"({partition},toDateTime({minute * 60},'UTC'))" for partition, minute in part)
             for partition, minute, provider_id, *values in self._rows(
                 _TALLIES.substitute(generation=self._generation, places=listed)
             ):
-                found[partition, minute, provider_id] = Tally(*values)
+                if (place := (partition, minute, provider_id)) in wanted:
+                    found[place] = Tally(*values)
         return found

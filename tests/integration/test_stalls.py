@@ -42,7 +42,7 @@ async def fetch_or_stall(self, *args, **kwargs):
     return await fetch(self, *args, **kwargs)
 async def look_or_hang(self):
     async def hang():
-        while not mine("loop"):
+        while self.health._pulse is None or not mine("loop"):
             await asyncio.sleep(0.2)
         time.sleep(3600)
     await asyncio.gather(look(self), hang())
