@@ -80,6 +80,42 @@ class IngestSettings(_Section):
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8080, description="port to listen on")
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(8 * 1024 * 1024, description="largest request body, bytes")
     max_batch: Annotated[int, Field(ge=1)] = Field(1000, description="most statements in one POST")
+    max_depth: Annotated[int, Field(ge=8, le=500)] = Field(64, description="deepest nesting of JSON in a statement")
+    max_string: Annotated[int, Field(ge=1024)] = Field(
+        1024 * 1024, description="longest string in a statement, characters"
+    )
+    max_parameters: Annotated[int, Field(ge=12)] = Field(32, description="most parameters of one query")
+    max_document_bytes: Annotated[int, Field(ge=1024)] = Field(4 * 1024 * 1024, description="largest document, bytes")
+    max_attachment_bytes: Annotated[int, Field(ge=0)] = Field(
+        32 * 1024 * 1024, description="largest attachment inside a request, bytes; 0: none is taken"
+    )
+    max_multipart_bytes: Annotated[int, Field(ge=1024)] = Field(
+        64 * 1024 * 1024, description="largest multipart request, bytes"
+    )
+    max_attachments: Annotated[int, Field(ge=0)] = Field(100, description="most attachments inside one request")
+    attachment_types: list[str] = Field(
+        [], description="media types of attachments that are taken, text/* for all of text; empty: all"
+    )
+    attachments_url: str = Field(
+        "",
+        description="where attachments are kept: file:///… or s3://bucket/prefix; empty: a folder in the data directory",
+    )
+    request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        30.0, description="a request that is not there in full by then is answered 408"
+    )
+    cors_origins: list[str] = Field(
+        [], description="origins whose pages may call xAPI from a browser, * for all; empty: none"
+    )
+    sandbox_statements: Annotated[int, Field(ge=0)] = Field(
+        10_000, description="newest statements kept of the sandbox credentials of a provider"
+    )
+    reservation_seconds: Annotated[float, Field(ge=60)] = Field(
+        600.0, description="so long an id that was taken is told among ingest processes; the store knows it by then"
+    )
+    remembered_ids: Annotated[int, Field(ge=0)] = Field(
+        20_000_000,
+        description="stored ids whose presence is remembered at the door, 1.2 bytes each; older ones are told by workers",
+    )
     rate_limit_per_second: Annotated[float, Field(ge=0)] = Field(
         0.0, description="statements a second and provider, averaged; 0: no limit"
     )
@@ -91,7 +127,7 @@ class IngestSettings(_Section):
         100_000, description="statements waiting for Kafka before new ones are answered 503"
     )
     default_xapi_version: Literal["1.0.3", "2.0.0"] = Field(
-        "2.0.0", description="version assumed by resources that need no version header"
+        "2.0.0", description="version under which requests without a version header are answered"
     )
     authority_home_page: str = Field(
         "https://roundtrip.invalid",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from schemas.registry.tables import metadata
+from schemas.registry import lrs as lrs  # what is imported stands in the metadata
+from schemas.registry import tables as tables
+from schemas.registry.base import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

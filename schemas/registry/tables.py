@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -23,15 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from schemas.registry.base import metadata
 
 providers = Table(
     "providers",
@@ -40,6 +31,15 @@ providers = Table(
     Column("name", Text, nullable=False, comment="name shown on pages"),
     Column("disabled", Boolean, nullable=False, server_default=false(), comment="no credential of it is accepted"),
     Column("created_at", BigInteger, nullable=False, comment="when it was added"),
+    Column(
+        "mode",
+        String(16),
+        nullable=False,
+        server_default="strict",
+        comment="strict: what breaks a rule is refused; quarantine: it is kept aside with its reasons",
+    ),
+    Column("rate_per_second", Integer, comment="statements a second, averaged; empty: the setting's"),
+    Column("daily_quota", Integer, comment="statements a day (UTC); empty: no quota"),
     comment="Content providers.",
 )
 
@@ -51,7 +51,41 @@ provider_credentials = Table(
     Column("secret_hash", Text, nullable=False, comment="argon2id hash of the secret"),
     Column("disabled", Boolean, nullable=False, server_default=false(), comment="no longer accepted"),
     Column("created_at", BigInteger, nullable=False, comment="when it was issued"),
+    Column("label", Text, nullable=False, server_default="", comment="what it is for, in words"),
+    Column(
+        "scopes",
+        Text,
+        nullable=False,
+        server_default="statements/write statements/read/mine state profile",
+        comment="what it may do (xAPI 1.0.3 part 3, 4.2), separated by spaces",
+    ),
+    Column("sandbox", Boolean, nullable=False, server_default=false(), comment="what it sends reaches no student"),
+    Column("expires_at", BigInteger, comment="no longer accepted from then on; empty: never"),
     comment="Credentials of providers; secrets are kept as hashes alone.",
+)
+
+token_issuers = Table(
+    "token_issuers",
+    metadata,
+    Column("issuer", String(512), primary_key=True, comment="iss of its tokens"),
+    Column("audience", String(512), nullable=False, comment="aud that its tokens must name"),
+    Column("jwks_url", Text, comment="where its keys are read; empty: the keys stand in jwks"),
+    Column("jwks", Text, comment="its keys as a JWK set (RFC 7517); empty: read from jwks_url"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was added"),
+    CheckConstraint("(jwks_url IS NULL) <> (jwks IS NULL)", name="keys_known"),
+    comment="OAuth 2 authorization servers whose bearer tokens are accepted (RFC 9068).",
+)
+
+token_clients = Table(
+    "token_clients",
+    metadata,
+    Column("issuer", ForeignKey("token_issuers.issuer"), primary_key=True, comment="issuer"),
+    Column("client_id", String(256), primary_key=True, comment="client_id, azp or sub of its tokens"),
+    Column("provider_id", ForeignKey("providers.provider_id"), nullable=False, index=True, comment="whose it is"),
+    Column("scopes", Text, nullable=False, comment="most that its tokens may do, whatever they claim"),
+    Column("disabled", Boolean, nullable=False, server_default=false(), comment="no longer accepted"),
+    Column("created_at", BigInteger, nullable=False, comment="when it was added"),
+    comment="Which provider a bearer token speaks for.",
 )
 
 provider_verbs = Table(

@@ -11,7 +11,9 @@ from sqlalchemy import Engine, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from infra.runtime.registry import alembic_config, migrate, open_registry
+from schemas.registry import lrs as lrs
 from schemas.registry import tables
+from schemas.registry.base import metadata
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -29,7 +31,7 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]
 
 
 def test_the_migrations_lead_to_the_tables_as_they_are_declared(registry: Engine) -> None:
-    assert set(inspect(registry).get_table_names()) - {"alembic_version"} == set(tables.metadata.tables)
+    assert set(inspect(registry).get_table_names()) - {"alembic_version"} == set(metadata.tables)
     with registry.begin() as connection:
         command.check(alembic_config(connection))
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from schemas import events, tables, topics, verbs
 from schemas.avro_registry import versions
 from schemas.partitioning import murmur2, partition_of
-from schemas.registry.tables import metadata
+from schemas.registry import lrs as lrs  # what is imported stands in the metadata
+from schemas.registry.base import metadata
 
 
 @given(st.uuids(version=4), st.integers(1, 200))
