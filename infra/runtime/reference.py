@@ -102,6 +102,7 @@ def _type_name(annotation: Any) -> str:
         bool: "true or false",
         Path: "path",
         SecretStr: "secret",
+        list[str]: "list of texts as JSON",
     }
     return names[annotation]
 
@@ -111,7 +112,7 @@ def _default(field: FieldInfo) -> str:
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if isinstance(plain, bool):
         plain = str(plain).lower()
-    return "none" if plain in (None, "") else f"`{plain}`"
+    return "none" if plain in (None, "", []) else f"`{plain}`"
 
 
 def _heading(section: type[BaseModel]) -> str:

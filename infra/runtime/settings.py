@@ -6,6 +6,7 @@ Every field can be set by an environment variable: ``ROUNDTRIP_`` and the path o
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -82,7 +83,7 @@ class IngestSettings(_Section):
     max_batch: Annotated[int, Field(ge=1)] = Field(1000, description="most statements in one POST")
     max_depth: Annotated[int, Field(ge=8, le=500)] = Field(64, description="deepest nesting of JSON in a statement")
     max_string: Annotated[int, Field(ge=1024)] = Field(
-        1024 * 1024, description="longest string in a statement, characters"
+        1024 * 1024, description="longest string of a statement, characters"
     )
     max_parameters: Annotated[int, Field(ge=12)] = Field(32, description="most parameters of one query")
     max_document_bytes: Annotated[int, Field(ge=1024)] = Field(4 * 1024 * 1024, description="largest document, bytes")
@@ -98,7 +99,7 @@ class IngestSettings(_Section):
     )
     attachments_url: str = Field(
         "",
-        description="where attachments are kept: file:///… or s3://bucket/prefix; empty: a folder in the data directory",
+        description="where attachments are kept: file:///… or s3://bucket/prefix; empty: in the data directory",
     )
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         30.0, description="a request that is not there in full by then is answered 408"
@@ -243,4 +244,4 @@ def _collect(node: BaseModel, prefix: str, found: dict[str, str]) -> None:
             _collect(value, f"{prefix}{name.upper()}__", found)
         elif value != field.get_default(call_default_factory=True):
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-            found[f"{prefix}{name.upper()}"] = str(plain)
+            found[f"{prefix}{name.upper()}"] = json.dumps(plain) if isinstance(plain, list) else str(plain)
