@@ -115,7 +115,7 @@ class IngestSettings(_Section):
     )
     remembered_ids: Annotated[int, Field(ge=0)] = Field(
         20_000_000,
-        description="stored ids whose presence is remembered at the door, 1.2 bytes each; older ones are told by workers",
+        description="stored ids remembered at the door, 1.2 bytes each; older ones are told by workers",
     )
     rate_limit_per_second: Annotated[float, Field(ge=0)] = Field(
         0.0, description="statements a second and provider, averaged; 0: no limit"
