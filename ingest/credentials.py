@@ -30,13 +30,40 @@ class Issued(NamedTuple):
     secret: str
 
 
+SCOPES = frozenset(
+    {
+        *("statements/write", "statements/read/mine", "statements/read", "state", "profile", "define"),
+        *("all/read", "all"),
+    }
+)
+"""What a credential may do (xAPI 1.0.3 part 3, 4.2)."""
+
+DEFAULT_SCOPES = frozenset({"statements/write", "statements/read/mine", "state", "profile"})
+
+
 class Credential(NamedTuple):
-    """What authentication knows of a credential. ``disabled``: it, or its provider."""
+    """What authentication knows of a credential.
+
+    Attributes:
+        disabled: it, or its provider.
+        scopes: what it may do (SCOPES).
+        sandbox: what it sends reaches no student, and it reads only what it sent.
+        expires_at: µs since the epoch from which on it is no longer accepted; None: never.
+        quarantine: its provider's statements that break a rule are kept aside instead of refused.
+        rate_per_second: statements of its provider, averaged; None: the setting's.
+        daily_quota: statements of its provider a day (UTC); None: no quota.
+    """
 
     key: str
     provider_id: str
     secret_hash: str
     disabled: bool
+    scopes: frozenset[str] = DEFAULT_SCOPES
+    sandbox: bool = False
+    expires_at: int | None = None
+    quarantine: bool = False
+    rate_per_second: int | None = None
+    daily_quota: int | None = None
 
 
 def add_provider(connection: Connection, provider_id: str, name: str, now: int) -> None:
@@ -79,11 +106,31 @@ def load(connection: Connection, key: str | None = None) -> dict[str, Credential
     """Credentials by key: all, or the one asked for."""
     own, provider = tables.provider_credentials.c, tables.providers.c
     query = select(
-        own.key, own.provider_id, own.secret_hash, or_(own.disabled, provider.disabled).label("disabled")
+        own.key,
+        own.provider_id,
+        own.secret_hash,
+        or_(own.disabled, provider.disabled).label("disabled"),
+        own.scopes,
+        own.sandbox,
+        own.expires_at,
+        (provider.mode == "quarantine").label("quarantine"),
+        provider.rate_per_second,
+        provider.daily_quota,
     ).join_from(tables.provider_credentials, tables.providers)
     if key is not None:
         query = query.where(own.key == key)
     return {
-        row.key: Credential(row.key, row.provider_id, row.secret_hash, bool(row.disabled))
+        row.key: Credential(
+            row.key,
+            row.provider_id,
+            row.secret_hash,
+            bool(row.disabled),
+            frozenset(row.scopes.split()),
+            bool(row.sandbox),
+            row.expires_at,
+            bool(row.quarantine),
+            row.rate_per_second,
+            row.daily_quota,
+        )
         for row in connection.execute(query)
     }
