@@ -16,6 +16,7 @@ from ingest.xapi.faults import Rule
 TOO_LARGE = Rule("limit.body", "1.0.3 Communication 3.2", "Send smaller batches.")
 CONTENT_TYPE = Rule("content_type", "1.0.3 Communication 1.5", "Send Content-Type: application/json.")
 ENCODING = Rule("content_encoding", "1.0.3 Communication 1.5", "Send the body as it is, without Content-Encoding.")
+MANY = Rule("limit.parameters", "1.0.3 Communication 2.1", "Send fewer parameters.")
 PARAMETER = Rule("parameter", "1.0.3 Communication 2.1", "Use the parameters of the specification, in their case.")
 
 JSON: Final = (b"content-type", b"application/json")
@@ -24,17 +25,34 @@ JSON: Final = (b"content-type", b"application/json")
 class Exchange:
     """A request and its answer."""
 
-    __slots__ = ("_receive", "_send", "headers", "method", "path", "request_id", "scope", "started")
+    __slots__ = (
+        *("_given", "_most_parameters", "_receive", "_send", "headers", "method", "path", "query", "request_id"),
+        *("scope", "silent", "started"),
+    )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, most_parameters: int = 32) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
+        self._most_parameters = most_parameters
+        self._given: bytes | None = None
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
         self.request_id = request_id
         self.started = False
+        self.silent = self.method == "HEAD"
+
+    @property
+    def content_type(self) -> str:
+        """Content-Type as it was sent, parameters and all; empty where it is missing."""
+        return self.header(b"content-type")
+
+    @property
+    def media_type(self) -> str:
+        """The media type of Content-Type alone, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
 
     def header(self, name: bytes) -> str:
         """A header as text; empty where it is missing."""
@@ -42,62 +60,81 @@ class Exchange:
 
     def parameters(self, allowed: frozenset[str]) -> dict[str, str]:
         """The query's parameters; raises ApiError 400 for one that is unknown, doubled or of the wrong case."""
-        query = self.scope["query_string"]
-        if not query:
+        if not self.query:
             return {}
-        try:
-            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
-        except ValueError as error:
-            raise broken(400, PARAMETER, f"the query cannot be read: {error}") from None
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise broken(400, PARAMETER, "a parameter is given twice")
+        found = fields(self.query, self._most_parameters)
         for name in found:
             if name not in allowed:
                 raise broken(400, PARAMETER, f"{name[:40]!r} is no parameter of {self.method} here")
         return found
 
     async def json_body(self, limit: int) -> bytes:
-        """The body, which must be said to be JSON; raises ApiError 415 or 413, the latter without reading on."""
+        """The body, which must be said to be JSON; raises ApiError 415 or what ``body`` raises."""
         kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":
-            if kind == b"multipart/mixed":
-                raise broken(415, CONTENT_TYPE, "attachments inside a request (multipart/mixed) are not taken yet")
             raise broken(415, CONTENT_TYPE, f"the content type {kind.decode('latin-1')[:60]!r} is not taken")
+        return await self.body(limit)
+
+    async def body(self, limit: int) -> bytes:
+        """The body as it was sent, of any type, up to ``limit`` bytes.
+
+        Raises ApiError 413 for a larger one, without reading on; 415 for one with a Content-Encoding; 408 for one
+        that ends too soon, or is not there in time (ingest.protocol looks at the time).
+        """
+        if self._given is not None:
+            if len(self._given) > limit:
+                raise self._too_large(limit)
+            return self._given
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise broken(415, ENCODING, "the body is encoded")
         declared = self.headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             raise self._too_large(limit)
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body"):
-            if len(body) > limit:
-                raise self._too_large(limit)
-            return body
-        parts, size = [body], len(body)
-        while message.get("more_body"):
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ApiError(400, "the request ended before its body did")
+                raise ApiError(408, "the request ended before its body did")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > limit:
                 raise self._too_large(limit)
-        return b"".join(parts)
+            more = message.get("more_body", False)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def given(self, method: str, query: bytes, body: bytes) -> None:
+        """Be the request that was carried inside this one (alternate request syntax); headers are set by the caller."""
+        self.method, self.query, self._given = method, query, body
 
     async def answer(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         """Send the whole answer; the body of a HEAD request is left out, its length told."""
         headers.append((b"content-length", str(len(body)).encode()))
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+        await self._send({"type": "http.response.body", "body": b"" if self.silent else body})
 
     def _too_large(self, limit: int) -> ApiError:
         error = broken(413, TOO_LARGE, f"the body is larger than {limit} bytes")
         # The rest is not read: the connection cannot be used again.
         error.headers = ((b"connection", b"close"),)
         return error
+
+
+def fields(text: bytes, most: int) -> dict[str, str]:
+    """Fields of a query or form; raises ApiError 400 for what cannot be read, a name given twice, or too many."""
+    try:
+        pairs = parse_qsl(
+            text.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=most
+        )
+    except ValueError as error:
+        if text.count(b"&") >= most:
+            raise broken(400, MANY, f"more than {most} parameters") from None
+        raise broken(400, PARAMETER, f"the parameters cannot be read: {error}") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise broken(400, PARAMETER, "a parameter is given twice")
+    return found
 
 
 Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
