@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    text,
 )
 
 from schemas.registry.base import metadata
@@ -25,7 +26,12 @@ from schemas.registry.base import metadata
 quarantined = Table(
     "quarantined",
     metadata,
-    Column("item_id", String(36), primary_key=True, comment="random UUID"),
+    Column(
+        "item_id",
+        String(36),
+        primary_key=True,
+        comment="UUID, the statement's id where it came without one; of one with an id: of provider and content",
+    ),
     Column("provider_id", ForeignKey("providers.provider_id"), nullable=False, comment="who sent it"),
     Column("credential", String(64), nullable=False, comment="key of the credential that sent it"),
     Column("request_id", String(64), nullable=False, comment="id of the request"),
@@ -46,6 +52,12 @@ quarantined = Table(
     Column("decided_by", Text, comment="who did it, or the rule"),
     Column("reason", Text, comment="why it was discarded, or what was repaired"),
     Index("ix_quarantined_provider_id", "provider_id", "status", "received_at"),
+    Index(
+        "ix_quarantined_ready",
+        "received_at",
+        sqlite_where=text("repaired IS NOT NULL AND status = 'waiting'"),
+        postgresql_where=text("repaired IS NOT NULL AND status = 'waiting'"),
+    ),
     CheckConstraint("status IN ('waiting', 'replayed', 'discarded')", name="status_known"),
     comment="Statements that broke a rule, of providers in quarantine: kept until they are repaired or discarded.",
 )
@@ -62,8 +74,22 @@ repairs = Table(
     Column("disabled", Boolean, nullable=False, server_default=false(), comment="no longer applied"),
     Column("created_at", BigInteger, nullable=False, comment="when it was made"),
     Column("created_by", Text, nullable=False, comment="who made it"),
+    Column("mended", BigInteger, nullable=False, server_default="0", comment="statements that it helped to mend"),
+    Column("mended_at", BigInteger, comment="when it last did; empty: never"),
     CheckConstraint("action IN ('set', 'replace', 'remove')", name="action_known"),
     comment="Rules that mend what a provider in quarantine sends wrong.",
+)
+
+provider_changes = Table(
+    "provider_changes",
+    metadata,
+    Column("change_id", String(36), primary_key=True, comment="random UUID"),
+    Column("provider_id", ForeignKey("providers.provider_id"), nullable=False, comment="whose"),
+    Column("at", BigInteger, nullable=False, comment="when it was changed"),
+    Column("changed_by", Text, nullable=False, comment="who changed it"),
+    Column("what", Text, nullable=False, comment="what was changed, in words; no secret"),
+    Index("ix_provider_changes_provider_id", "provider_id", "at"),
+    comment="Who changed credentials, mode, limits, rules and mappings of a provider.",
 )
 
 documents = Table(

@@ -99,7 +99,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "quarantined",
-        sa.Column("item_id", sa.String(length=36), nullable=False, comment="random UUID"),
+        sa.Column(
+            "item_id",
+            sa.String(length=36),
+            nullable=False,
+            comment="UUID, the statement's id where it came without one; of one with an id: of provider and content",
+        ),
         sa.Column("provider_id", sa.String(length=64), nullable=False, comment="who sent it"),
         sa.Column("credential", sa.String(length=64), nullable=False, comment="key of the credential that sent it"),
         sa.Column("request_id", sa.String(length=64), nullable=False, comment="id of the request"),
@@ -135,6 +140,29 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("quarantined", schema=None) as batch_op:
         batch_op.create_index("ix_quarantined_provider_id", ["provider_id", "status", "received_at"], unique=False)
+        batch_op.create_index(
+            "ix_quarantined_ready",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("repaired IS NOT NULL AND status = 'waiting'"),
+            postgresql_where=sa.text("repaired IS NOT NULL AND status = 'waiting'"),
+        )
+
+    op.create_table(
+        "provider_changes",
+        sa.Column("change_id", sa.String(length=36), nullable=False, comment="random UUID"),
+        sa.Column("provider_id", sa.String(length=64), nullable=False, comment="whose"),
+        sa.Column("at", sa.BigInteger(), nullable=False, comment="when it was changed"),
+        sa.Column("changed_by", sa.Text(), nullable=False, comment="who changed it"),
+        sa.Column("what", sa.Text(), nullable=False, comment="what was changed, in words; no secret"),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.provider_id"], name=op.f("fk_provider_changes_provider_id_providers")
+        ),
+        sa.PrimaryKeyConstraint("change_id", name=op.f("pk_provider_changes")),
+        comment="Who changed credentials, mode, limits, rules and mappings of a provider.",
+    )
+    with op.batch_alter_table("provider_changes", schema=None) as batch_op:
+        batch_op.create_index("ix_provider_changes_provider_id", ["provider_id", "at"], unique=False)
 
     op.create_table(
         "repairs",
@@ -147,6 +175,14 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False, comment="no longer applied"),
         sa.Column("created_at", sa.BigInteger(), nullable=False, comment="when it was made"),
         sa.Column("created_by", sa.Text(), nullable=False, comment="who made it"),
+        sa.Column(
+            "mended",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="statements that it helped to mend",
+        ),
+        sa.Column("mended_at", sa.BigInteger(), nullable=True, comment="when it last did; empty: never"),
         sa.CheckConstraint("action IN ('set', 'replace', 'remove')", name=op.f("ck_repairs_action_known")),
         sa.ForeignKeyConstraint(
             ["provider_id"], ["providers.provider_id"], name=op.f("fk_repairs_provider_id_providers")
@@ -280,11 +316,20 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sandboxed_stored"))
 
     op.drop_table("sandboxed")
+    with op.batch_alter_table("provider_changes", schema=None) as batch_op:
+        batch_op.drop_index("ix_provider_changes_provider_id")
+
+    op.drop_table("provider_changes")
     with op.batch_alter_table("repairs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_repairs_provider_id"))
 
     op.drop_table("repairs")
     with op.batch_alter_table("quarantined", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_quarantined_ready",
+            sqlite_where=sa.text("repaired IS NOT NULL AND status = 'waiting'"),
+            postgresql_where=sa.text("repaired IS NOT NULL AND status = 'waiting'"),
+        )
         batch_op.drop_index("ix_quarantined_provider_id")
 
     op.drop_table("quarantined")
