@@ -5,6 +5,7 @@ Starlette routes; its Request and Response objects would cost as much time as va
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -81,27 +82,32 @@ class Exchange:
         Raises ApiError 413 for a larger one, without reading on; 415 for one with a Content-Encoding; 408 for one
         that ends too soon, or is not there in time (ingest.protocol looks at the time).
         """
+        parts = [piece async for piece in self.pieces(limit)]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def pieces(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes, for those that need not hold it whole; raises what ``body`` raises."""
         if self._given is not None:
             if len(self._given) > limit:
                 raise self._too_large(limit)
-            return self._given
+            yield self._given
+            return
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise broken(415, ENCODING, "the body is encoded")
         declared = self.headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared) > limit:
             raise self._too_large(limit)
-        parts: list[bytes] = []
         size, more = 0, True
         while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ApiError(408, "the request ended before its body did")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            piece = message.get("body", b"")
+            size += len(piece)
             if size > limit:
                 raise self._too_large(limit)
             more = message.get("more_body", False)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            yield piece
 
     def given(self, method: str, query: bytes, body: bytes) -> None:
         """Be the request that was carried inside this one (alternate request syntax); headers are set by the caller."""
