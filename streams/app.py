@@ -238,8 +238,8 @@ class Worker:
         self._started.append(lambda: asyncio.to_thread(ends.stop))
         watch = Watch(self._sink(), settings.kafka, metrics, now_us)
 
-        async def correct(items: Sequence[Item]) -> None:
-            await publish(producer, codec, topic, settings.kafka.partitions, origin.worker, items, now_us())
+        async def correct(items: Sequence[Item]) -> dict[int, int]:
+            return await publish(producer, codec, topic, settings.kafka.partitions, origin.worker, items, now_us())
 
         codec, seconds = envelope_codec(schemas), time.monotonic
         rounds = Rounds(self._sink().read, engine, settings, correct, metrics, now_us, seconds)

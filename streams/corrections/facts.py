@@ -26,6 +26,9 @@ _PROGRESS = Template(
     "SELECT max(offset), max(end_offset), toUnixTimestamp64Micro(max(stored_until)),"
     " toUnixTimestamp64Micro(max(checked_at)) FROM sink_progress WHERE generation = $generation GROUP BY partition"
 )
+_WRITTEN = Template(
+    "SELECT partition, max(offset) FROM sink_progress WHERE generation = $generation GROUP BY partition"
+)
 _EARLIEST = "SELECT toUnixTimestamp64Micro(min(stored)) FROM statements"
 # Of a key the row of the highest precedence counts, as with FINAL, which these conditions would make read far more.
 _ROWS = Template(
@@ -87,6 +90,10 @@ class Facts:
             for offset, end, stored_until, checked_at in self._rows(_PROGRESS.substitute(generation=self._generation))
         ]
         return (settled_through(progress, self._partitions) - _EPOCH) // timedelta(microseconds=1)
+
+    def written(self) -> dict[int, int]:
+        """Partition to the offset of the last envelope whose rows are all written."""
+        return dict(self._rows(_WRITTEN.substitute(generation=self._generation)))
 
     def earliest(self) -> int:
         """When the first statement was stored, µs; 0 where there is none."""

@@ -64,13 +64,19 @@ async def publish(
     instance: str,
     items: Sequence[Item],
     now: int,
-) -> None:
-    """Return when Kafka has acknowledged all items, which count nowhere; raises aiokafka.errors.KafkaError.
+) -> dict[int, int]:
+    """The last offset of each partition, when Kafka has acknowledged all items, which count nowhere.
+
+    Raises aiokafka.errors.KafkaError.
 
     ``now`` in µs. After an error some may be in the log. Published again they change nothing more.
     """
+    offsets = {}
     for partition, envelope in envelopes(items, partitions, instance, now):
-        await producer.send_and_wait(topic, codec.encode(envelope), partition=partition, headers=NOTHING_TO_COUNT)
+        value = codec.encode(envelope)
+        sent = await producer.send_and_wait(topic, value, partition=partition, headers=NOTHING_TO_COUNT)
+        offsets[partition] = sent.offset
+    return offsets
 
 
 def publish_once(

@@ -20,7 +20,7 @@ from schemas.events import Item
 from streams.corrections.copies import Copies
 from streams.corrections.facts import Facts
 from streams.corrections.links import Links
-from streams.corrections.outbox import Lately, Outbox
+from streams.corrections.outbox import Lately, Offsets, Outbox
 from streams.corrections.turns import DAY_US, CopiesTurn, LinksTurn, Turn, VoidsTurn
 from streams.sink import StoppedError
 from streams.store import Reader
@@ -34,7 +34,7 @@ SHARE: Final = 0.1
 class Rounds:
     """Runs the finders; ``clock`` tells now in µs, ``seconds`` runs steadily.
 
-    ``read`` waits while the store is away; ``publish`` returns when all items are in the log.
+    ``read`` waits while the store is away; ``publish`` returns the last offsets when all items are in the log.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Rounds:
         read: Reader,
         registry: Engine,
         settings: Settings,
-        publish: Callable[[Sequence[Item]], Awaitable[None]],
+        publish: Callable[[Sequence[Item]], Awaitable[Offsets]],
         metrics: StreamsMetrics,
         clock: Callable[[], int],
         seconds: Callable[[], float],
@@ -71,12 +71,15 @@ class Rounds:
                 self._turns = []
                 continue
             try:
-                await self.once()
+                await self.once(mine)
             except StoppedError:
                 return
 
-    async def once(self) -> None:
-        """Each finder that is due has its turn; what fails is told."""
+    async def once(self, mine: Callable[[], bool] = lambda: True) -> None:
+        """Each finder that is due has its turn; what fails is told.
+
+        What was found while the first partition went to another worker is left to that one.
+        """
         try:
             self._turns = self._turns or await asyncio.to_thread(self._begin)
         except SQLAlchemyError as error:
@@ -86,7 +89,7 @@ class Rounds:
             if began < self._due.get(turn.name, 0.0):
                 continue
             try:
-                await self._take(turn)
+                await self._take(turn, mine)
             except StoppedError:
                 raise
             except (SQLAlchemyError, KafkaError) as error:
@@ -96,8 +99,11 @@ class Rounds:
             pause = self._cost(turn.name, began, every) / SHARE
             self._due[turn.name] = began + (pause if turn.behind else max(every, pause))
 
-    async def _take(self, turn: Turn) -> None:
+    async def _take(self, turn: Turn, mine: Callable[[], bool]) -> None:
+        self._lately.written(await asyncio.to_thread(self._facts.written))
         found = await asyncio.to_thread(turn.look, self._clock())
+        if not mine():
+            return
         published = await self._outbox.put(found)
         await asyncio.to_thread(turn.settle)
         for one in published:

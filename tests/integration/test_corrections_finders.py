@@ -214,7 +214,7 @@ def test_a_large_move_goes_by_parts_and_waits_while_the_sinks_are_behind(
     assert finder.look(NOW - HOUR_US, NOW) == []
     while some := finder.look(NOW, NOW):
         assert len(some) <= 4
-        lately.add(one.name for one in some)
+        lately.add((one.name for one in some), {0: 1})
         finder.settle()
         found += some
     assert told(found) == sorted([(ADA, "unlinked"), (BEN, "credited")] * 5)

@@ -187,28 +187,59 @@ def test_a_student_stays_credited_who_is_a_member_in_another_way() -> None:
     assert moved([(row(X), "g.1")], [row(Z, credited=True)], out, back) == [(X, "credited", "link-1")]
 
 
-def test_a_correction_that_is_found_again_is_put_into_the_log_once_for_a_while() -> None:
+def test_a_correction_is_held_back_until_it_is_written_and_then_goes_again_after_ever_longer_pauses() -> None:
     seconds, sent = [0.0], list[Sequence[Item]]()
 
-    async def publish(items: Sequence[Item]) -> None:
+    async def publish(items: Sequence[Item]) -> dict[int, int]:
         sent.append(items)
+        return {2: len(sent)}
 
-    outbox = Outbox(publish, Lately(lambda: seconds[0]))
+    lately = Lately(lambda: seconds[0])
+    outbox = Outbox(publish, lately)
     one, other = removal(row(X), "voided", V, NOW), removal(row(Y), "voided", V, NOW)
+
+    def goes(correction: Correction) -> bool:
+        return asyncio.run(outbox.put([correction])) == [correction]
+
     assert asyncio.run(outbox.put([one, one])) == [one]
     assert asyncio.run(outbox.put([removal(row(X), "voided", V, NOW + 1), other])) == [other]
-    assert asyncio.run(outbox.put([one, other])) == []
-    seconds[0] = 4_000.0
+    seconds[0] = 100.0
+    lately.written({1: 9, 2: 0})
+    assert not goes(one)
+    lately.written({2: 1})
+    assert goes(one)
+    assert not goes(other)
+    pauses = []
+    for _ in range(4):
+        began = seconds[0]
+        lately.written({2: len(sent)})
+        while not goes(one):
+            seconds[0] += 1.0
+        pauses.append(seconds[0] - began)
+    assert pauses == [3.0, 5.0, 9.0, 17.0]
+    assert {len(items) for items in sent} == {1}
+
+
+def test_what_was_never_written_goes_into_the_log_again_after_an_hour() -> None:
+    seconds = [0.0]
+
+    async def publish(_items: Sequence[Item]) -> dict[int, int]:
+        return {0: 5}
+
+    outbox, one = Outbox(publish, Lately(lambda: seconds[0])), removal(row(X), "voided", V, NOW)
     assert asyncio.run(outbox.put([one])) == [one]
-    assert [len(items) for items in sent] == [1, 1, 1]
+    seconds[0] = 3_600.0
+    assert asyncio.run(outbox.put([one])) == []
+    seconds[0] = 3_601.0
+    assert asyncio.run(outbox.put([one])) == [one]
 
 
 def test_what_kafka_did_not_take_is_put_into_the_log_the_next_time() -> None:
-    async def away(_items: Sequence[Item]) -> None:
+    async def away(_items: Sequence[Item]) -> dict[int, int]:
         raise ConnectionError
 
-    async def there(_items: Sequence[Item]) -> None:
-        return
+    async def there(_items: Sequence[Item]) -> dict[int, int]:
+        return {0: 1}
 
     lately, one = Lately(lambda: 0.0), removal(row(X), "voided", V, NOW)
     with pytest.raises(ConnectionError):

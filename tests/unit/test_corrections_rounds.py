@@ -45,7 +45,7 @@ async def test_a_store_that_was_away_does_not_make_the_next_looks_rare(engine: E
             now += 600.0  # waits for the store
         return []
 
-    async def publish(_items: Sequence[Item]) -> None:
+    async def publish(_items: Sequence[Item]) -> dict[int, int]:
         raise AssertionError("there is nothing to correct")
 
     streams = StreamsSettings(corrections_seconds=5.0, copies_seconds=5.0)
