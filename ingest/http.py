@@ -5,7 +5,7 @@ Starlette routes; its Request and Response objects would cost as much time as va
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -28,7 +28,7 @@ class Exchange:
 
     __slots__ = (
         *("_given", "_most_parameters", "_receive", "_send", "headers", "method", "path", "query", "request_id"),
-        *("scope", "silent", "started"),
+        *("scope", "silent", "started", "stream"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, most_parameters: int = 32) -> None:
@@ -44,6 +44,8 @@ class Exchange:
         self.request_id = request_id
         self.started = False
         self.silent = self.method == "HEAD"
+        # Set by a handler whose answer goes on: called when the head is out and the request is counted.
+        self.stream: Callable[[], Awaitable[None]] | None = None
 
     @property
     def content_type(self) -> str:
@@ -115,10 +117,21 @@ class Exchange:
 
     async def answer(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         """Send the whole answer; the body of a HEAD request is left out, its length told."""
-        headers.append((b"content-length", str(len(body)).encode()))
+        if self.stream is None:
+            headers.append((b"content-length", str(len(body)).encode()))
         self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"" if self.silent else body})
+        if self.stream is None:
+            await self._send({"type": "http.response.body", "body": b"" if self.silent else body})
+
+    async def send(self, piece: bytes, *, more: bool = True) -> None:
+        """A piece of an answer that goes on, the last one with ``more`` false; waits while the connection is full."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def gone(self) -> None:
+        """Wait until whoever asked has gone away; the body must have been read, or there is none."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def _too_large(self, limit: int) -> ApiError:
         error = broken(413, TOO_LARGE, f"the body is larger than {limit} bytes")
