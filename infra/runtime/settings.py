@@ -127,6 +127,12 @@ class IngestSettings(_Section):
     max_pending_statements: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="statements waiting for Kafka before new ones are answered 503"
     )
+    live_listeners: Annotated[int, Field(ge=0)] = Field(
+        100, description="most connections that listen to the live tail of one process; 0: nobody may"
+    )
+    live_heartbeat_seconds: Annotated[float, Field(gt=0)] = Field(
+        15.0, description="a listener who gets nothing else gets a sign of life so often"
+    )
     default_xapi_version: Literal["1.0.3", "2.0.0"] = Field(
         "2.0.0", description="version under which requests without a version header are answered"
     )
