@@ -96,6 +96,7 @@ class Term:
     def __init__(self, settings: Settings, engine: Engine, students: int, days: int) -> None:
         self.settings = settings
         self.zone = ZoneInfo(settings.district.timezone)
+        self.students = students
         last = first_day_after(START, days)
         self.district = build(DISTRICT_SEED, size=students, start=START, term_days=days)
         self.end = midnight_of(last, self.zone)
@@ -174,7 +175,7 @@ class Life:
             codec.decode,
             ClickHouseStore(reads.read, 1),
             ProcessorOptions(
-                topic="statements", generation=1, timezone=term.settings.district.timezone, cached_students=500,
+                topic="statements", generation=1, timezone=term.settings.district.timezone, cached_students=max(500, term.students // 2),
                 remembered_statements=20_000, calibration=Calibration(), clock=lambda: self._now,
             ),
         )  # fmt: skip
