@@ -176,7 +176,8 @@ class Life:
             ClickHouseStore(reads.read, 1),
             ProcessorOptions(
                 topic="statements", generation=1, timezone=term.settings.district.timezone,
-                cached_students=max(500, term.students // 2), remembered_statements=20_000, calibration=Calibration(), clock=lambda: self._now,
+                cached_students=max(500, term.students // 2), remembered_statements=20_000,
+                calibration=Calibration(), clock=lambda: self._now,
             ),
         )  # fmt: skip
         RosterSync(self._sink, engine).sync()
