@@ -69,11 +69,16 @@ class Progress:
         self._read = asyncio.Event()
         self._acknowledged: dict[str, dict[int, int]] = {}
         self.partitions: dict[int, PartitionProgress] = {}
+        self._through = 0
         self._text = format_microseconds(0).encode()
 
     def consistent_through_text(self) -> bytes:
         """Value of X-Experience-API-Consistent-Through, as of the last poll."""
         return self._text
+
+    def through(self) -> int:
+        """µs up to which each statement that was stored can be read, as of the last poll; 0 where nothing is known."""
+        return self._through
 
     def acknowledged(self, credential: str, offsets: Mapping[int, int]) -> None:
         """Remember what a credential was told is kept."""
@@ -107,9 +112,8 @@ class Progress:
             else:
                 assert isinstance(rows, dict)
                 self.partitions = rows
-                self._text = format_microseconds(
-                    consistent_through(rows, self._partitions, self._in_flight_us)
-                ).encode()
+                self._through = consistent_through(rows, self._partitions, self._in_flight_us)
+                self._text = format_microseconds(self._through).encode()
                 self._read.set()
                 self._read.clear()
             self._wake.clear()
