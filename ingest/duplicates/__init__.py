@@ -1,0 +1,1 @@
+"""Ids that are taken: one content an id, told at the door."""
