@@ -6,6 +6,7 @@ import asyncio
 import gc
 import secrets
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -25,7 +26,9 @@ from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
 from ingest import credentials
 from ingest.acceptance import Acceptance
+from ingest.attachments.store import open_store
 from ingest.auth import Authenticator
+from ingest.cors import Cors
 from ingest.identity.resolver import Resolver
 from ingest.minutes import Minutes
 from ingest.producers import Link, producer
@@ -38,14 +41,16 @@ from ingest.reports import Reporter
 from ingest.resources.about import About
 from ingest.resources.base import Door
 from ingest.resources.health import live, metrics, ready
+from ingest.resources.live import LiveStatements
 from ingest.resources.missing import Missing
 from ingest.resources.statement_reads import StatementReads
 from ingest.resources.statements import Statements
 from ingest.slots import take_slot
 from ingest.store import Store
+from ingest.tail.hub import Hub
 from schemas import packing
 from schemas.avro_registry import schema_registry
-from schemas.codec import provider_minute_codec, rejection_codec
+from schemas.codec import envelope_codec, provider_minute_codec, rejection_codec
 
 log = logging.get_logger(__name__)
 
@@ -112,12 +117,23 @@ class Service:
         self._refresher = Refresher(
             self._engine, self._authenticator, self._acceptance, self._resolver, ingest.catalogue_refresh_seconds
         )
-        door = Door(self._authenticator, minutes, measured, now, ingest.default_xapi_version)
+        self._attachments = open_store(ingest.attachments_url, settings.data_dir)
+        door = Door(
+            self._authenticator,
+            minutes,
+            measured,
+            now,
+            ingest.default_xapi_version,
+            most_parameters=ingest.max_parameters,
+            cors=Cors(ingest.cors_origins) if ingest.cors_origins else None,
+        )
         reads = StatementReads(self._progress, self._store, self._agents)
-        self.statements = Statements(door, self._acceptance, self._progress, reads, ingest)
+        self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
+        self.statements = Statements(door, self._acceptance, self._progress, reads, ingest, self._attachments)
         self.routes = [
             Route(_STATEMENTS, self.statements),
             Route("/xapi/about", About(door)),
+            Route("/live/statements", LiveStatements(door, self.tail, kafka.generation, ingest.live_heartbeat_seconds)),
             Route("/xapi/{rest:path}", Missing(door)),
             Route("/health/live", live),
             Route("/health/ready", ready({"kafka": self._kafka_answers, "registry": self._registry_answers})),
@@ -150,6 +166,9 @@ class Service:
             self._engine.dispose()
             self._slot.lock.close()
 
+    async def _put_back(self, statements: list[bytes]) -> list[dict[str, Any]]:
+        return await asyncio.get_running_loop().run_in_executor(self._agents.threads, self._agents.put_back, statements)
+
     def _credential(self, key: str) -> credentials.Credential | None:
         with self._engine.connect() as connection:
             return credentials.load(connection, key).get(key)
@@ -174,9 +193,21 @@ def _application(service: Service) -> Starlette:
     return Starlette(routes=service.routes, lifespan=service.lifespan)
 
 
-def _front(settings: Settings) -> ASGIApp:
+class _Server(uvicorn.Server):
+    """Ends the live tails when it is told to stop: as answers that go on, they would be waited for."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order."""
+        self._service.tail.close()
+        await super().shutdown(sockets)
+
+
+def _front(service: Service) -> ASGIApp:
     """The application, statements before everything else: the router's own layers cost as much as their validation."""
-    service = Service(settings)
     statements, application = service.statements, _application(service)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,8 +223,9 @@ def serve(settings: Settings) -> int:
     """Run the service in the foreground until it is told to stop; the exit code."""
     logging.configure(settings.log, service="ingest")
     _tune_collector()
+    service = Service(settings)
     config = uvicorn.Config(
-        _front(settings),
+        _front(service),
         host=settings.ingest.host,
         port=settings.ingest.port,
         loop="uvloop",
@@ -207,7 +239,7 @@ def serve(settings: Settings) -> int:
         timeout_keep_alive=65,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, service)
     for one in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again once it has stopped in order: that is the end, not a failure.
         signal.signal(one, lambda _signal, _frame: None)

@@ -58,6 +58,21 @@ class Credential(NamedTuple):
     rate_per_second: int | None = None
     daily_quota: int | None = None
 
+    def allows(self, scope: str, *, reading: bool = False) -> bool:
+        """Whether it may do what a scope stands for; ``reading``: all/read is enough (1.0.3 Communication 4.2)."""
+        own = self.scopes
+        return (
+            scope in own
+            or "all" in own
+            or (reading and "all/read" in own)
+            or (scope == "statements/read/mine" and "statements/read" in own)
+        )
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether it reads statements of all providers, not of its own alone."""
+        return self.allows("statements/read", reading=True)
+
 
 def load(connection: Connection, key: str | None = None) -> dict[str, Credential]:
     """Credentials by key: all, or the one asked for."""

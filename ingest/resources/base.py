@@ -6,25 +6,30 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar, Final
 
 from starlette.types import Receive, Scope, Send
 
 from infra.runtime.logging import bind_request, get_logger
 from infra.runtime.metrics import IngestMetrics
+from ingest import alternate
 from ingest.auth import Authenticator
+from ingest.cors import Cors
 from ingest.credentials import Credential
 from ingest.errors import ApiError, broken
 from ingest.http import JSON, Answer, Exchange, Headers
 from ingest.minutes import Minutes
 from ingest.xapi import version
-from ingest.xapi.faults import Fault
+from ingest.xapi.faults import Fault, Rule
 
 log = get_logger(__name__)
 
 _SANE_ID = re.compile(rb"[\w.:-]{1,64}").fullmatch
 _LEAST_STATUS_OF_OURS: Final = 500
+_READING: Final = frozenset({"GET", "HEAD"})
+
+SCOPE = Rule("auth.scope", "1.0.3 Communication 4.2", "Ask the district for a credential with the scope that is named.")
 
 Handler = Callable[[Exchange, Credential, str], Awaitable[Answer]]
 """Answers one method: exchange, who asks, version spoken."""
@@ -40,12 +45,17 @@ class Door:
         metrics: IngestMetrics,
         clock: Callable[[], int],
         default_version: str,
+        *,
+        most_parameters: int = 32,
+        cors: Cors | None = None,
     ) -> None:
         self.authenticator = authenticator
         self.minutes = minutes
         self.metrics = metrics
         self.clock = clock
         self.default_version = default_version
+        self.most_parameters = most_parameters
+        self.cors = cors
         self._run = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -60,10 +70,21 @@ class Resource:
     public: ClassVar[bool] = False
     """Whether it answers without credential and version header."""
 
+    speaks_xapi: ClassVar[bool] = True
+    """Whether a request must name its version of xAPI."""
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+    """Scope that each method needs (1.0.3 Communication 4.2); "all" where it is not named. HEAD needs that of GET."""
+
     def __init__(self, door: Door) -> None:
         self._door = door
         self._requests: dict[tuple[str, str, int], Callable[[], None]] = {}
         self._methods: dict[str, Handler] = self.methods()
+        if "GET" in self._methods:
+            self._methods.setdefault("HEAD", self._methods["GET"])
+        self._needs = {
+            method: self.scopes.get("GET" if method == "HEAD" else method, "all") for method in self._methods
+        }
         self._seconds = door.metrics.request_seconds
 
     def methods(self) -> dict[str, Handler]:
@@ -76,19 +97,28 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        exchange = Exchange(scope, receive, send, "")
+        door = self._door
+        exchange = Exchange(scope, receive, send, "", door.most_parameters)
         sent = exchange.headers.get(b"x-request-id")
-        exchange.request_id = sent.decode() if sent is not None and _SANE_ID(sent) else self._door.new_id()
-        provider_id, spoken, rejected = "", self._door.default_version, 0
+        exchange.request_id = sent.decode() if sent is not None and _SANE_ID(sent) else door.new_id()
+        provider_id, spoken, rejected = "", door.default_version, 0
         try:
-            handler = self._methods.get(exchange.method) or _not_allowed(self._methods)
-            if self.public:
-                spoken = self._version(exchange, required=False)
+            told = exchange.header(b"x-experience-api-version")
+            known = version.negotiate(told) if told else None
+            spoken = known or spoken
+            if exchange.query and alternate.asked(exchange):
+                await alternate.unwrap(exchange, door.most_parameters)
+                told = exchange.header(b"x-experience-api-version")
+                known = version.negotiate(told) if told else None
+                spoken = known or door.default_version
+            method = exchange.method
+            handler = self._methods.get(method) or self._other(exchange)
+            if self.public or method == "OPTIONS":
                 credential = _NOBODY
             else:
-                credential = await self._door.authenticator.authenticate(exchange.headers.get(b"authorization"))
+                credential = await door.authenticator.authenticate(exchange.headers.get(b"authorization"))
                 provider_id = credential.provider_id
-                spoken = self._version(exchange, required=True)
+                self._admit(credential, method, known, told)
             status, body, headers = await handler(exchange, credential, spoken)
         except ApiError as error:
             status, rejected = error.status, error.statements
@@ -107,19 +137,31 @@ class Resource:
             (b"x-request-id", exchange.request_id.encode()),
             *self.extra_headers(),
         )
+        if door.cors is not None:
+            headers += door.cors.headers(exchange.headers.get(b"origin"))
         await exchange.answer(status, body, headers)
         self._count(exchange.method, provider_id, status, time.perf_counter() - began, rejected)
+        if exchange.stream is not None:
+            await exchange.stream()
 
-    def _version(self, exchange: Exchange, *, required: bool) -> str:
-        header = exchange.header(b"x-experience-api-version")
-        if not header:
-            if required:
-                raise broken(400, version.MISSING, "the header X-Experience-API-Version is missing")
-            return self._door.default_version
-        spoken = version.negotiate(header)
-        if spoken is None:
-            raise broken(400, version.UNKNOWN, f"X-Experience-API-Version {header[:20]!r} is not spoken here")
-        return spoken
+    def _admit(self, credential: Credential, method: str, known: str | None, told: str) -> None:
+        """Raises ApiError 400 where the version told is not spoken here, 403 where the credential lacks the scope."""
+        if known is None and self.speaks_xapi:
+            raise _unspoken(told)
+        needed = self._needs.get(method)
+        if needed is not None and not credential.allows(needed, reading=method in _READING):
+            raise _not_allowed_to(credential, needed)
+
+    def _other(self, exchange: Exchange) -> Handler:
+        """What answers a method that is none of the resource: a browser's question (preflight), or 405."""
+        cors, headers = self._door.cors, exchange.headers
+        if exchange.method == "OPTIONS" and cors is not None and b"access-control-request-method" in headers:
+            return self._preflight
+        return _not_allowed(self._methods)
+
+    async def _preflight(self, exchange: Exchange, _by: Credential, _version: str) -> Answer:
+        assert self._door.cors is not None
+        return 204, b"", self._door.cors.preflight(exchange.headers.get(b"origin"), self._methods)
 
     def _refused(self, exchange: Exchange, provider_id: str, error: ApiError) -> None:
         door = self._door
@@ -145,6 +187,20 @@ class Resource:
 
 
 _NOBODY: Final = Credential("", "", "", False)
+
+
+def _unspoken(header: str) -> ApiError:
+    if not header:
+        return broken(400, version.MISSING, "the header X-Experience-API-Version is missing")
+    return broken(400, version.UNKNOWN, f"X-Experience-API-Version {header[:20]!r} is not spoken here")
+
+
+def _not_allowed_to(credential: Credential, needed: str) -> ApiError:
+    has = " ".join(sorted(credential.scopes)) or "none"
+    error = broken(403, SCOPE, f"this needs the scope {needed}; the credential has {has}")
+    challenge = f'Bearer realm="xAPI", error="insufficient_scope", scope="{needed}"'
+    error.headers = ((b"www-authenticate", challenge.encode()),)
+    return error
 
 
 def _not_allowed(methods: dict[str, Handler]) -> Handler:

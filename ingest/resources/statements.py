@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from infra.runtime.settings import IngestSettings
 from ingest.acceptance import Acceptance
+from ingest.attachments.received import Limits, Room, is_multipart, receive
+from ingest.attachments.store import AttachmentStore, AttachmentStoreError
 from ingest.credentials import Credential
 from ingest.errors import ApiError, broken, retry_after
 from ingest.http import JSON, PARAMETER, Answer, Exchange, Headers
@@ -17,8 +22,10 @@ from ingest.resources.base import Door, Handler, Resource
 from ingest.resources.statement_reads import StatementReads
 from ingest.xapi import terms
 from ingest.xapi.accepted import Accepted, Valid, read
+from ingest.xapi.attachments import attached, missing_or_surplus, not_taken
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
+from ingest.xapi.signatures import signature
 from ingest.xapi.validation import batch
 from ingest.xapi.version import TWO
 
@@ -26,13 +33,21 @@ SAME_ID = Rule("statement.id", "1.0.3 Communication 2.1.1", "Give the statement 
 SINGLE = Rule("statement.single", "1.0.3 Communication 2.1.1", "PUT one statement; POST takes many.")
 BATCH_LIMIT = Rule("limit.batch", "1.0.3 Communication 3.2", "Send fewer statements at once.")
 
+Parts = dict[str, bytes]
+"""Bytes of attachments by SHA-2 in lower case."""
+
 _FAULTS_TOLD: Final = 100
+_POSITION: Final = re.compile(r"\$\[(\d+)\]").match
+_WHOLE_REQUESTS: Final = 4
+"""Multipart requests of the largest size that are held at once."""
 _PUT: Final = frozenset({"statementId"})
 _NONE: Final[frozenset[str]] = frozenset()
 
 
 class Statements(Resource):
     """/xapi/statements."""
+
+    scopes = MappingProxyType({"PUT": "statements/write", "POST": "statements/write", "GET": "statements/read/mine"})
 
     def __init__(
         self,
@@ -41,6 +56,7 @@ class Statements(Resource):
         progress: Progress,
         reads: StatementReads,
         settings: IngestSettings,
+        attachments: AttachmentStore,
     ) -> None:
         self._reads = reads
         super().__init__(door)
@@ -48,6 +64,9 @@ class Statements(Resource):
         self._progress = progress
         self._settings = settings
         self._accepted = cache(door.metrics.accepted.labels)
+        self._store = attachments
+        self._limits = Limits(settings.max_body_bytes, settings.max_attachment_bytes, settings.max_attachments)
+        self._room = Room(_WHOLE_REQUESTS * settings.max_multipart_bytes)
         self._rate = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
 
     def methods(self) -> dict[str, Handler]:
@@ -61,43 +80,79 @@ class Statements(Resource):
         if not terms.is_uuid(wanted):
             raise broken(400, PARAMETER, "PUT needs the parameter statementId, a UUID", statements=1)
         assert wanted is not None
-        body = await exchange.json_body(self._settings.max_body_bytes)
-        own_id = wanted.lower()
-        statements = read(body, version_2=version == TWO)
-        if statements is None or not statements.single or statements.ids()[0] not in (own_id, None):
-            value, faults = self._value(body)
-            if isinstance(value, list):
-                faults.add(SINGLE, "$", "an array where one statement is expected")
-            elif isinstance(value, dict):
-                sent = value.setdefault("id", wanted)
-                if isinstance(sent, str) and sent.lower() != own_id:
-                    faults.add(SAME_ID, "$.id", "is not the id of the parameter statementId", sent)
-            statements = self._checked(value, faults, by, version)
-        else:
-            self._limit(statements.count, by)
-        await self._accept(statements, by, version, own_id)
+        await self._take(exchange, by, version, wanted.lower())
         return 204, b"", []
 
     async def _post(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         exchange.parameters(_NONE)
-        body = await exchange.json_body(self._settings.max_body_bytes)
-        statements = read(body, version_2=version == TWO)
-        if statements is None:
-            statements = self._checked(*self._value(body), by, version)
-        else:
-            self._bound(statements.count)
-            self._limit(statements.count, by)
-        ids = await self._accept(statements, by, version)
+        ids = await self._take(exchange, by, version)
         return 200, b'["' + '","'.join(ids).encode() + b'"]' if ids else b"[]", [JSON]
 
-    def _value(self, body: bytes) -> tuple[Any, Faults]:
+    async def _take(self, exchange: Exchange, by: Credential, version: str, own_id: str = "") -> list[str]:
+        """Read a request and accept what it holds, whole or not at all; the ids. ``own_id``: that of a PUT."""
+        if is_multipart(exchange.headers.get(b"content-type")):
+            with self._room.taken() as share:
+                pieces = exchange.pieces(self._settings.max_multipart_bytes)
+                body, parts = await receive(pieces, exchange.content_type, self._limits, share)
+                return await self._take_with_care(body, parts, by, version, own_id)
+        body = await exchange.json_body(self._settings.max_body_bytes)
+        statements = read(body, version_2=version == TWO)
+        if statements is None or (own_id and not _is_of(own_id, statements)):
+            return await self._take_with_care(body, None, by, version, own_id)
+        self._bound(statements.count)
+        self._limit(statements.count, by)
+        return await self._accept(statements, None, by, version, own_id)
+
+    async def _take_with_care(
+        self, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str
+    ) -> list[str]:
+        """What may break a rule, or has attachments."""
+        return await self._accept(self._checked(body, parts, by, version, own_id), parts, by, version, own_id)
+
+    def _checked(self, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str) -> Valid:
+        """The statements of a body, by the reference; raises ApiError 400 with all faults of all of them."""
         faults = Faults()
         value = parse(body, faults)
+        count = len(value) if isinstance(value, list) else 1
         if faults:
-            raise _refusal(faults, len(value) if isinstance(value, list) else 1)
-        if isinstance(value, list):
-            self._bound(len(value))
-        return value, faults
+            raise refusal(faults, count)
+        self._bound(count)
+        self._limit(count, by)
+        if own_id:
+            _address(value, own_id, faults)
+        statements = batch(value, faults, version_2=version == TWO)
+        self._attachments(value, parts, faults, count)
+        if faults:
+            raise refusal(faults, count)
+        return Accepted(statements, single=isinstance(value, dict))
+
+    def _attachments(self, value: Any, parts: Parts | None, faults: Faults, count: int) -> None:
+        """Note what is wrong with attachments; raises ApiError 415 for a media type that is not taken."""
+        found = attached(value)
+        if not found and not parts:
+            return
+        missing_or_surplus(found, parts, faults)
+        if faults or not parts:
+            return
+        not_taken(found, parts, self._settings.attachment_types, faults)
+        if faults:
+            raise refusal(faults, count, status=415)
+        for one in found:
+            if one.signs:
+                signature(one, parts[one.sha2], faults)
+
+    async def _accept(
+        self, statements: Valid, parts: Parts | None, by: Credential, version: str, own_id: str
+    ) -> list[str]:
+        """Keep the bytes of attachments, then the statements: who finds a statement finds what it has attached."""
+        if parts:
+            try:
+                await asyncio.gather(*(self._store.put(sha2, data) for sha2, data in parts.items()))
+            except AttachmentStoreError as error:
+                raise retry_after(503, f"{error}: try again", 2, statements=statements.count) from None
+        ids = await self._acceptance.accept(statements, by, version, own_id)
+        self._accepted(by.provider_id).inc(len(ids))
+        return ids
 
     def _bound(self, statements: int) -> None:
         most = self._settings.max_batch
@@ -111,25 +166,30 @@ class Statements(Resource):
         if wait:
             raise retry_after(429, "more statements than this provider's rate allows", wait, statements=statements)
 
-    def _checked(self, value: Any, faults: Faults, by: Credential, version: str) -> Valid:
-        count = len(value) if isinstance(value, list) else 1
-        self._limit(count, by)
-        statements = batch(value, faults, version_2=version == TWO)
-        if faults:
-            raise _refusal(faults, count)
-        return Accepted(statements, single=isinstance(value, dict))
 
-    async def _accept(self, statements: Valid, by: Credential, version: str, own_id: str = "") -> list[str]:
-        ids = await self._acceptance.accept(statements, by, version, own_id)
-        self._accepted(by.provider_id).inc(len(ids))
-        return ids
+def _is_of(own_id: str, statements: Valid) -> bool:
+    """Whether it is one statement of this id, or without one."""
+    return statements.single and statements.ids()[0] in (own_id, None)
 
 
-def _refusal(faults: Faults, statements: int) -> ApiError:
-    """400 with all faults, as many as a person reads."""
+def _address(value: Any, own_id: str, faults: Faults) -> None:
+    """A statement that is PUT has the id of its address."""
+    if isinstance(value, list):
+        faults.add(SINGLE, "$", "an array where one statement is expected")
+    elif isinstance(value, dict):
+        sent = value.setdefault("id", own_id)
+        if isinstance(sent, str) and sent.lower() != own_id:
+            faults.add(SAME_ID, "$.id", "is not the id of the parameter statementId", sent)
+
+
+def refusal(faults: Faults, statements: int, *, status: int = 400) -> ApiError:
+    """All faults, as many as a person reads, and which statements of a batch have one."""
     first = faults[0]
     where = f"{first.path}: " if first.path else ""
     message = f"{where}{first.message}"
     if len(faults) > 1:
         message += f" (and {len(faults) - 1} more)"
-    return ApiError(400, message, faults[:_FAULTS_TOLD], statements=max(statements, 1))
+    faulty = tuple(sorted({int(found[1]) for fault in faults if (found := _POSITION(fault.path))}))
+    if faulty:
+        message += f"; {len(faulty)} of {statements} statements are at fault, none was accepted"
+    return ApiError(status, message, faults[:_FAULTS_TOLD], statements=max(statements, 1), faulty=faulty)
