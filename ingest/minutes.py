@@ -55,6 +55,10 @@ class Minutes:
         row.latency_us += duration_us
         row.buckets[bisect_left(LATENCY_BOUNDS_MS, duration_us / 1000)] += 1
 
+    def kept_aside(self, provider_id: str, at: int, statements: int) -> None:
+        """Statements that went into quarantine: they count as rejected until they are replayed."""
+        self._row(provider_id, at).rejected += statements
+
     def refused(self, provider_id: str, at: int, request_id: str, status: int, faults: Iterable[Fault]) -> None:
         """Faults of a refused request, as many as fit in this minute's share."""
         minute = (provider_id, at - at % MINUTE_US)

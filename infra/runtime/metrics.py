@@ -63,6 +63,18 @@ class IngestMetrics(_Group):
         self.rejected = self._counter(
             "ingest_statements_rejected_total", "statements refused, by the rule that they broke", "provider", "rule"
         )
+        self.quarantined = self._counter(
+            "ingest_statements_quarantined_total", "statements kept aside with their faults", "provider"
+        )
+        self.mended = self._counter(
+            "ingest_statements_mended_total", "faulty statements that rules of repair made valid on arrival", "provider"
+        )
+        self.replayed = self._counter(
+            "ingest_statements_replayed_total", "repaired statements that were accepted from quarantine", "provider"
+        )
+        self.quarantine_waiting = self._gauge(
+            "ingest_quarantine_waiting_statements", "statements that wait in quarantine", "provider"
+        )
         self.request_seconds = self._histogram("ingest_request_seconds", "from request to answer", buckets=SECONDS)
         self.publish_seconds = self._histogram(
             "ingest_publish_seconds", "from envelope to Kafka's acknowledgement", buckets=SECONDS

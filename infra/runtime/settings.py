@@ -110,6 +110,9 @@ class IngestSettings(_Section):
     sandbox_statements: Annotated[int, Field(ge=0)] = Field(
         10_000, description="newest statements kept of the sandbox credentials of a provider"
     )
+    quarantine_statements: Annotated[int, Field(ge=1)] = Field(
+        100_000, description="most statements of a provider that wait in quarantine; beyond them faults are refused"
+    )
     reservation_seconds: Annotated[float, Field(ge=60)] = Field(
         600.0, description="so long an id that was taken is told among ingest processes; the store knows it by then"
     )
