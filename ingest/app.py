@@ -29,6 +29,7 @@ from ingest.acceptance import Acceptance
 from ingest.attachments.store import open_store
 from ingest.auth import Authenticator
 from ingest.cors import Cors
+from ingest.documents.store import DocumentStore
 from ingest.identity.resolver import Resolver
 from ingest.minutes import Minutes
 from ingest.producers import Link, producer
@@ -40,6 +41,7 @@ from ingest.refresh import Refresher
 from ingest.reports import Reporter
 from ingest.resources.about import About
 from ingest.resources.base import Door
+from ingest.resources.documents import ActivityProfile, AgentProfile, Registry, State
 from ingest.resources.health import live, metrics, ready
 from ingest.resources.live import LiveStatements
 from ingest.resources.missing import Missing
@@ -130,8 +132,13 @@ class Service:
         reads = StatementReads(self._progress, self._store, self._agents)
         self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
         self.statements = Statements(door, self._acceptance, self._progress, reads, ingest, self._attachments)
+        documents = DocumentStore(self._engine, now)
+        self._documents = Registry(documents, self._resolver, ingest.max_document_bytes, timeout)
         self.routes = [
             Route(_STATEMENTS, self.statements),
+            Route("/xapi/activities/state", State(door, self._documents)),
+            Route("/xapi/activities/profile", ActivityProfile(door, self._documents)),
+            Route("/xapi/agents/profile", AgentProfile(door, self._documents)),
             Route("/xapi/about", About(door)),
             Route("/live/statements", LiveStatements(door, self.tail, kafka.generation, ingest.live_heartbeat_seconds)),
             Route("/xapi/{rest:path}", Missing(door)),
@@ -161,7 +168,8 @@ class Service:
             await self._reporter.publish()
             await self._plain.stop()
             await self._transactional.stop()
-            for part in (self._resolver, self._authenticator, self._store, self._agents, self._refresher):
+            parts = (self._resolver, self._authenticator, self._store, self._agents, self._refresher, self._documents)
+            for part in parts:
                 part.close()
             self._engine.dispose()
             self._slot.lock.close()
