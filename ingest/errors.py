@@ -9,16 +9,19 @@ import msgspec
 from ingest.xapi.faults import Fault, Faults, Rule
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, omit_defaults=True):
     error: str
     request_id: str
     faults: list[Fault]
+    statements: int = 0
+    faulty: tuple[int, ...] = ()
 
 
 class ApiError(Exception):
     """Ends a request with a status of 4xx or 5xx.
 
-    ``statements``: how many statements were refused with it, for the provider's counts.
+    ``statements``: how many statements were refused with it, for the provider's counts. ``faulty``: positions in the
+    batch of those that have a fault, also where not all faults are told.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class ApiError(Exception):
         *,
         headers: tuple[tuple[bytes, bytes], ...] = (),
         statements: int = 0,
+        faulty: tuple[int, ...] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -36,10 +40,11 @@ class ApiError(Exception):
         self.faults = faults or []
         self.headers = headers
         self.statements = statements
+        self.faulty = faulty
 
     def body(self, request_id: str) -> bytes:
         """The JSON body of the answer."""
-        return msgspec.json.encode(_Body(self.message, request_id, self.faults))
+        return msgspec.json.encode(_Body(self.message, request_id, self.faults, self.statements, self.faulty))
 
 
 def broken(status: int, rule: Rule, message: str, *, path: str = "", statements: int = 0) -> ApiError:

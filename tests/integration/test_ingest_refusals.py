@@ -47,7 +47,7 @@ async def test_malformed_requests_are_told_why(door: Door) -> None:
         assert only_fault(await post(client, b"7")) == (400, "statement.type")
         assert only_fault(await post(client, b"{}", **{"Content-Type": "text/plain"})) == (415, "content_type")
         multipart = {"Content-Type": "multipart/mixed; boundary=x"}
-        assert only_fault(await post(client, b"--x", **multipart)) == (415, "content_type")
+        assert only_fault(await post(client, b"--x", **multipart)) == (400, "multipart.boundary")
         assert only_fault(await post(client, b"{}", **{"Content-Encoding": "gzip"})) == (415, "content_encoding")
         assert door.records() == []
 

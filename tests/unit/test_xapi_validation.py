@@ -231,13 +231,6 @@ BROKEN: list[tuple[str, Any, str, str]] = [
     ("attachments.0.sha2", "abc", "attachment.sha2", "$.attachments[0].sha2"),
     ("attachments.0.sha2", 1, "type", "$.attachments[0].sha2"),
     ("attachments.0.fileUrl", "8812.png", "iri", "$.attachments[0].fileUrl"),
-    ("attachments.0.fileUrl", _REMOVE, "attachment.no_data", "$.attachments[0]"),
-    (
-        "attachments.0.usageType",
-        "http://adlnet.gov/expapi/attachments/signature",
-        "attachment.signature",
-        "$.attachments[0]",
-    ),
     ("attachments.0.name", "x", "property.unknown", "$.attachments[0].name"),
 ]
 

@@ -12,19 +12,13 @@ MISSING = Rule("attachment.missing", "1.0.3 Data 2.4.11", "Send usageType, displ
 LENGTH = Rule("attachment.length", "1.0.3 Data 2.4.11", "Send the length in octets, a whole number from 0.")
 SHA2 = Rule("attachment.sha2", "1.0.3 Data 2.4.11", "Send a SHA-2 of 224 bits or more in hexadecimal.")
 CONTENT_TYPE = Rule("attachment.content_type", "1.0.3 Data 2.4.11", "Send a media type, as application/pdf.")
-NO_DATA = Rule(
-    "attachment.no_data",
-    "1.0.3 Communication 1.5.1",
-    "Give the fileUrl at which it can be fetched; attachments inside a request are not taken yet.",
-)
-SIGNATURE = Rule("attachment.signature", "1.0.3 Data 2.6", "Send the statement unsigned: signatures are not taken yet.")
 
 _REQUIRED: Final = ("usageType", "display", "contentType", "length", "sha2")
 _ATTACHMENT: Final = frozenset({*_REQUIRED, "description", "fileUrl"})
 
 
 def attachments(value: Any, path: str, faults: Faults) -> None:
-    """The attachments of a statement that came as plain JSON: each must be elsewhere, under its fileUrl."""
+    """The attachments of a statement; where their bytes are is asked in xapi.attachments."""
     if not isinstance(value, list):
         wrong_type(faults, path, value, "an array of attachments")
         return
@@ -63,9 +57,5 @@ def _attachment(value: dict[str, Any], path: str, faults: Faults) -> None:
             wrong_type(faults, f"{path}.sha2", digest, "a string")
         elif not terms.is_sha2(digest):
             faults.add(SHA2, f"{path}.sha2", "is no SHA-2 in hexadecimal", digest)
-    if value.get("usageType") == terms.SIGNATURE:
-        faults.add(SIGNATURE, path, "the attachment is a signature")
-    elif "fileUrl" in value:
+    if "fileUrl" in value:
         iri(value["fileUrl"], f"{path}.fileUrl", faults)
-    else:
-        faults.add(NO_DATA, path, "the attachment is neither in the request nor at a fileUrl")
