@@ -61,11 +61,13 @@ def decide(
     """Pure: what is to be taken out, and what is to be credited.
 
     What was taken out as voided or as a copy is credited to nobody: whom it is moved to would get what is void, or what
-    the first copy gives already.
+    the first copy gives already. Copies of one content that came before and after a move are looked at together: of
+    the second copy of a group's statement nothing may stand but the credit of the student who is its member by then.
     """
+    acted = list(acted)
     beside: dict[tuple[object, ...], list[Standing]] = defaultdict(list)
-    for row in credits:
-        beside[_acceptance(row)].append(row)
+    for row in (*(one.row for one in acted), *credits):
+        beside[_content(row)].append(row)
     gone = {(key.timestamp, key.statement_id) for key, one in removed.items() if not _may_return(one)}
     removals: list[Correction] = []
     planned: list[Planned] = []
@@ -73,7 +75,7 @@ def decide(
         wanted = known.credited(actor)
         if not wanted:
             continue
-        rows = (row, *beside[_acceptance(row)])
+        rows = (row, *beside[_content(row)])
         holding = {one.key.student_id: one for one in reversed(rows) if is_in(removed.get(one.key))}
         for student, one in holding.items():
             if student not in wanted:
@@ -99,8 +101,8 @@ def credits_of(planned: Iterable[Planned], bodies: Mapping[Key, Body]) -> list[C
     return [credit(row, bodies[row.key], student, cause) for row, student, cause in planned if row.key in bodies]
 
 
-def _acceptance(row: Standing) -> tuple[object, ...]:
-    return row.key.statement_id, row.key.timestamp, row.stored, row.digest, row.provider_id
+def _content(row: Standing) -> tuple[object, ...]:
+    return row.key.statement_id, row.key.timestamp, row.digest, row.provider_id
 
 
 def _may_return(removed: Removed) -> bool:

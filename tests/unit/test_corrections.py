@@ -179,6 +179,18 @@ def test_of_a_groups_statement_only_the_moved_members_share_moves() -> None:
     assert first == [(X, "unlinked", "link-0"), (Y, "credited", "link-0")]
 
 
+def test_a_copy_that_came_while_a_member_was_another_student_leaves_nothing_behind_there() -> None:
+    known = people_with((X, Y), (Y, X), groups={"g.1": ["i", "j"]})
+    credits = [row(X, credited=True), row(Y, stored=30, credited=True)]
+    assert moved([(row(Z), "g.1")], credits, {}, known) == [(Y, "unlinked", "link-1")]
+
+
+def test_copies_from_before_and_after_a_move_are_one_statement() -> None:
+    both = [(row(X), "i.1"), (row(Y, stored=30), "i.1")]
+    assert set(moved(both, [], {}, people_with((X, Y)))) == {(X, "unlinked", "link-0")}
+    assert set(moved(both, [], {}, people_with((X, Y), (Y, X)))) == {(Y, "unlinked", "link-1")}
+
+
 def test_a_student_stays_credited_who_is_a_member_in_another_way() -> None:
     known = people_with((X, Z), groups={"g.1": ["i", "j"]})
     assert moved([(row(X), "g.1")], [row(Z, credited=True)], {}, known) == [(X, "unlinked", "link-0")]
