@@ -20,7 +20,8 @@ def is_json(content_type: str) -> bool:
 def properties(content: bytes, which: str) -> dict[str, msgspec.Raw]:
     """The properties of a JSON object, each value as it was sent; raises MergeError for anything else."""
     try:
-        return _OBJECT.decode(content)
+        # Decoding it first: msgspec does not look at the characters of what it keeps as it was sent.
+        return _OBJECT.decode(content.decode())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise MergeError(f"{which} is no JSON object") from None
 

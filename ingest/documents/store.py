@@ -216,7 +216,9 @@ def _insert(connection: Connection, place: Place, values: dict[str, Any]) -> boo
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     owner = msgspec.structs.asdict(place.owner)
     row = {"document_key": place.key(), "name": place.name, "registration": place.registration, **owner, **values}
-    return bool(connection.execute(dialect.insert(documents).values(row).on_conflict_do_nothing()).rowcount)
+    # RETURNING tells whether it was made: psycopg gives no row count here.
+    made = dialect.insert(documents).values(row).on_conflict_do_nothing().returning(documents.c.document_key)
+    return connection.execute(made).first() is not None
 
 
 def _etag(connection: Connection, place: Place) -> str | None:
