@@ -50,8 +50,12 @@ def parse(body: bytes, faults: Faults) -> Any:
     except RecursionError:
         faults.add(MALFORMED, "$", "objects and arrays are nested too deeply")
         return None
-    if _may_repeat_a_key(body, value):
-        _find_repeated_keys(body, faults)
+    try:
+        if _may_repeat_a_key(body, value):
+            _find_repeated_keys(body, faults)
+    except RecursionError:
+        faults.add(MALFORMED, "$", "objects and arrays are nested too deeply")
+        return None
     return value
 
 
