@@ -1,4 +1,4 @@
-"""HTTP Basic authentication of providers: argon2id once, then a keyed hash in memory."""
+"""Authentication of providers: HTTP Basic, argon2id once, then a keyed hash in memory; bearer tokens beside it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from typing import Final
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from ingest.auth_bearer import Bearer, challenge
 from ingest.credentials import HASHER, Credential
 from ingest.errors import ApiError, broken, retry_after
 from ingest.xapi.faults import Rule
 
 UNAUTHENTICATED = Rule(
-    "auth.credential", "1.0.3 Communication 4.0", "Send HTTP Basic with the key and secret issued for your provider."
+    "auth.credential",
+    "1.0.3 Communication 4.0",
+    "Send HTTP Basic with the key and secret issued for your provider, or a bearer token.",
 )
+EXPIRED = Rule("auth.expired", "1.0.3 Communication 4.0", "Use the credential that took its place, or ask for one.")
 DISABLED = Rule("auth.disabled", "1.0.3 Communication 4.0", "Ask the district to enable your credential again.")
 
-_CHALLENGE: Final = ((b"www-authenticate", b'Basic realm="xAPI", charset="UTF-8"'),)
 _REFUSED_SECONDS: Final = 5.0
 _REFUSED_KEPT: Final = 10_000
 _HASHES_WAITING: Final = 16
@@ -38,8 +41,9 @@ class Authenticator:
     only so many wait to be hashed: guessing costs the guesser, not the providers that are known already.
     """
 
-    def __init__(self, find: Callable[[str], Credential | None]) -> None:
+    def __init__(self, find: Callable[[str], Credential | None], bearer: Bearer | None = None) -> None:
         """``find`` reads one credential from the registry, for keys issued since the last refresh; may block."""
+        self.bearer = bearer or Bearer()
         self.credentials: dict[str, Credential] = {}
         self._find = find
         self._salt = secrets.token_bytes(32)
@@ -60,10 +64,13 @@ class Authenticator:
             if current is not None and current.secret_hash == known[1]:
                 return _enabled(current)
             del self._verified[token]
+        if header[:7].lower() == b"bearer ":
+            return _enabled(await self.bearer.authenticate(header[7:].strip(), token))
         return _enabled(await self._first_check(header, token))
 
     def close(self) -> None:
-        """Release the thread."""
+        """Release the threads."""
+        self.bearer.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _first_check(self, header: bytes, token: bytes) -> Credential:
@@ -112,10 +119,14 @@ def _basic(header: bytes) -> tuple[str, str] | None:
 def _enabled(credential: Credential) -> Credential:
     if credential.disabled:
         raise broken(403, DISABLED, "this credential is disabled")
+    if credential.expires_at is not None and credential.expires_at <= time.time_ns() // 1000:
+        error = broken(401, EXPIRED, "this credential has expired")
+        error.headers = challenge()
+        raise error
     return credential
 
 
 def _unauthenticated() -> ApiError:
     error = broken(401, UNAUTHENTICATED, "no valid credential was sent")
-    error.headers = _CHALLENGE
+    error.headers = challenge()
     return error

@@ -1,4 +1,4 @@
-"""Reads again what people change in the registry: credentials, verbs, alignments, links."""
+"""Reads again what people change in the registry: credentials, token issuers, verbs, alignments, links."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Final
 from sqlalchemy import Engine
 
 from infra.runtime.logging import get_logger
-from ingest import catalogue, credentials
+from ingest import catalogue, credentials, issuers
 from ingest.acceptance import Acceptance
 from ingest.auth import Authenticator
 from ingest.catalogue import Catalogue
 from ingest.credentials import Credential
 from ingest.identity.resolver import Resolver
+from ingest.issuers import Trusted
 
 log = get_logger(__name__)
 
@@ -53,12 +54,15 @@ class Refresher:
         began = time.monotonic()
         with_catalogue = began >= self._catalogue_due
         try:
-            found, known = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, with_catalogue)
+            found, known, trusted = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._read, with_catalogue
+            )
             await self._resolver.refresh_links()
         except Exception as error:
             log.warning("the registry does not answer", error=type(error).__name__)
             return
         self._authenticator.credentials = known
+        self._authenticator.bearer.trusted = trusted
         if found is not None:
             self._acceptance.catalogue = found
             self._catalogue_due = began + (time.monotonic() - began) / _SHARE
@@ -67,7 +71,8 @@ class Refresher:
         """Release the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _read(self, with_catalogue: bool) -> tuple[Catalogue | None, dict[str, Credential]]:
+    def _read(self, with_catalogue: bool) -> tuple[Catalogue | None, dict[str, Credential], Trusted]:
         with self._engine.connect() as connection:
             known = credentials.load(connection)
-            return (catalogue.load(connection) if with_catalogue else None), known
+            trusted = issuers.load(connection)
+            return (catalogue.load(connection) if with_catalogue else None), known, trusted
