@@ -32,7 +32,8 @@ def in_version(statement: dict[str, Any], spoken: str) -> dict[str, Any]:
 
     1.0.3 has no contextAgents and contextGroups; 2.0.0 writes all timestamps in UTC (2.0.0 4.2.7).
     """
-    if statement.get("version", "1.0.0") == statement_version(spoken):
+    own = statement.get("version", "1.0.0")
+    if own == statement_version(spoken) or (spoken == ONE and own.startswith("1.0")):
         return statement
     statement["version"] = statement_version(spoken)
     if spoken == ONE:

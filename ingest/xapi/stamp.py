@@ -37,7 +37,8 @@ def stamp(statement: dict[str, Any], new_id: str, by: Stamp) -> Stamped:
     """Takes a valid statement whose agents are swapped, and uses it up. ``new_id`` is taken where it has no id."""
     sent_id = statement.pop("id", None)
     sent_time = statement.pop("timestamp", None)
-    for overwritten in ("stored", "authority", "version"):
+    sent_version = statement.pop("version", None)
+    for overwritten in ("stored", "authority"):
         statement.pop(overwritten, None)
     _arrays(statement)
     statement_id = sent_id.lower() if sent_id else new_id
@@ -50,7 +51,7 @@ def stamp(statement: dict[str, Any], new_id: str, by: Stamp) -> Stamped:
     content = SORTED.encode(statement)
     head = (
         f'{{"authority":"{by.authority_key}","id":"{statement_id}","stored":"{stored_text}",'
-        f'"timestamp":"{time_text}","version":"{by.version}",'
+        f'"timestamp":"{time_text}","version":"{_version(sent_version, by.version)}",'
     )
     return Stamped(
         statement_id,
@@ -60,6 +61,11 @@ def stamp(statement: dict[str, Any], new_id: str, by: Stamp) -> Stamped:
         int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True),
         head.encode() + content[1:],
     )
+
+
+def _version(sent: str | None, accepted_under: str) -> str:
+    """A statement keeps the 1.0.x that it came with (Data 2.4.10); under 2.0.0 there is one version only."""
+    return accepted_under if sent is None or accepted_under == TWO else sent
 
 
 def _arrays(statement: dict[str, Any]) -> None:

@@ -31,5 +31,5 @@ def negotiate(header: str) -> str | None:
 
 
 def statement_version(spoken: str) -> str:
-    """The ``version`` property of statements accepted under a version (Data 2.4.10: 1.0.0 for all of 1.0.x)."""
+    """The ``version`` property of statements accepted under a version that name none (Data 2.4.10)."""
     return TWO if spoken == TWO else "1.0.0"

@@ -70,6 +70,12 @@ def test_what_the_lrs_sets_is_set() -> None:
     assert kept["version"] == "1.0.0"
 
 
+def test_a_version_that_was_sent_is_kept_under_1_0_3() -> None:
+    statement = {**golden("voiding"), "version": "1.0.2"}
+    assert json.loads(stamped(statement).json)["version"] == "1.0.2"
+    assert json.loads(stamped(statement, BY._replace(version=version.TWO)).json)["version"] == version.TWO
+
+
 def test_what_was_sent_stays_but_stored_authority_and_version() -> None:
     made = stamped(golden("answered"))
     kept = DECODER.decode(made.json)

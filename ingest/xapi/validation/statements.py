@@ -158,7 +158,8 @@ def _version(value: Any, path: str, faults: Faults, *, version_2: bool) -> None:
 
 
 def _follows(value: str, base: str) -> bool:
-    return value == base or (value.startswith(base + ".") and value[len(base) + 1 :].isdigit())
+    rest = value.removeprefix(base)
+    return value.startswith(base) and (not rest or (rest[0] == "." and rest[1:].isdigit() and rest.isascii()))
 
 
 def _authority(value: Any, path: str, faults: Faults) -> None:
