@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,8 +21,8 @@ from ingest.errors import retry_after
 from ingest.identifiers import StatementIds
 from ingest.minutes import Minutes
 from ingest.quarantine.repair import Repair
-from ingest.quarantine.split import Kept, Split, split
-from ingest.xapi.faults import Fault, Faults
+from ingest.quarantine.split import Kept, Split, as_batch, in_batch, split
+from ingest.xapi.faults import Faults
 from schemas.registry.lrs import quarantined
 
 log = get_logger(__name__)
@@ -86,12 +86,17 @@ class Quarantine:
         self.threads.shutdown(wait=False, cancel_futures=True)
 
     async def keep(
-        self, request_id: str, statements: list[Any], faults: Faults, by: Credential, version: str
+        self, request_id: str, value: Any, faults: Faults, of_request: Collection[str], by: Credential, version: str
     ) -> Aside | None:
-        """Take a faulty batch apart and keep its faulty statements; None where too many wait already.
+        """Take a faulty body apart and keep its faulty statements.
 
+        None where the request as a whole is at fault (``of_request``: codes of such rules), or too many wait already.
         What is kept is in the registry when this returns. Raises ApiError 503 where that does not answer.
         """
+        batch = as_batch(value, faults, of_request)
+        if batch is None:
+            return None
+        statements, faults = batch
         rules = self.rules.get(by.provider_id, ())
         parts = split(statements, faults, rules, by.provider_id, version, self._ids.new)
         if self.waiting.get(by.provider_id, 0) + len(parts.kept) > self._most:
@@ -106,7 +111,7 @@ class Quarantine:
         """The rest of the batch was accepted: count what was kept and mended, and tell the provider's page."""
         provider_id, now = aside.provider_id, self._clock()
         if aside.kept:
-            faults = [_in_batch(one.idx, fault) for one in aside.kept for fault in one.faults]
+            faults = [in_batch(one.idx, fault) for one in aside.kept for fault in one.faults]
             self._minutes.kept_aside(provider_id, now, len(aside.kept))
             self._minutes.refused(provider_id, now, request_id, _ANSWERED, faults)
             self._metrics.quarantined.labels(provider_id).inc(len(aside.kept))
@@ -167,9 +172,3 @@ class Quarantine:
             for first in range(0, len(items), _AT_ONCE):
                 some = items[first : first + _AT_ONCE]
                 connection.execute(delete(quarantined).where(quarantined.c.item_id.in_(some)))
-
-
-def _in_batch(idx: int, fault: Fault) -> Fault:
-    """As the faults of a refused batch are told, by the statement's place."""
-    path = f"$[{idx}]{fault.path[1:]}"
-    return Fault(fault.rule, fault.section, path, fault.message, fault.fix, fault.value)

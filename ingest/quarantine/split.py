@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
@@ -96,9 +96,26 @@ def by_index(faults: Faults) -> dict[int, list[Fault]]:
     return dict(found)
 
 
-def of_statements(faults: Faults) -> bool:
-    """Whether each fault is one of a statement of a batch, not of the request as a whole."""
-    return all(_INDEX(fault.path) for fault in faults)
+def as_batch(value: Any, faults: Faults, of_request: Collection[str]) -> tuple[list[Any], Faults] | None:
+    """A body and its faults as a batch of statements; None where the request as a whole is at fault.
+
+    ``of_request``: codes of rules that a request breaks, not a statement in it.
+    """
+    if any(not fault.path or fault.rule in of_request for fault in faults):
+        return None
+    if isinstance(value, list):
+        return (value, faults) if all(_INDEX(fault.path) for fault in faults) else None
+    if not isinstance(value, dict):
+        return None
+    told = Faults()
+    told.extend(in_batch(0, fault) for fault in faults)
+    return [value], told
+
+
+def in_batch(idx: int, fault: Fault) -> Fault:
+    """A fault of one statement as it is told of a batch: by the statement's place."""
+    path = f"$[{idx}]{fault.path[1:]}"
+    return Fault(fault.rule, fault.section, path, fault.message, fault.fix, fault.value)
 
 
 def _id(statement: Any) -> str:

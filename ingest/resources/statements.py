@@ -18,8 +18,10 @@ from ingest.errors import ApiError, broken, retry_after
 from ingest.http import JSON, PARAMETER, Answer, Exchange, Headers
 from ingest.limits import RateLimit
 from ingest.progress import Progress
+from ingest.quarantine.keeper import Quarantine
 from ingest.resources.base import Door, Handler, Resource
 from ingest.resources.statement_reads import StatementReads
+from ingest.sandbox.store import Sandbox
 from ingest.xapi import terms
 from ingest.xapi.accepted import Accepted, Valid, read
 from ingest.xapi.attachments import attached, missing_or_surplus, not_taken
@@ -31,6 +33,8 @@ from ingest.xapi.version import TWO
 
 SAME_ID = Rule("statement.id", "1.0.3 Communication 2.1.1", "Give the statement the id of the parameter statementId.")
 SINGLE = Rule("statement.single", "1.0.3 Communication 2.1.1", "PUT one statement; POST takes many.")
+_OF_REQUEST: Final = frozenset({SAME_ID.code, SINGLE.code})
+"""Faults of a request whose statements may be right: it is refused, also in quarantine."""
 BATCH_LIMIT = Rule("limit.batch", "1.0.3 Communication 3.2", "Send fewer statements at once.")
 
 Parts = dict[str, bytes]
@@ -57,6 +61,8 @@ class Statements(Resource):
         reads: StatementReads,
         settings: IngestSettings,
         attachments: AttachmentStore,
+        quarantine: Quarantine,
+        sandbox: Sandbox,
     ) -> None:
         self._reads = reads
         super().__init__(door)
@@ -65,6 +71,8 @@ class Statements(Resource):
         self._settings = settings
         self._accepted = cache(door.metrics.accepted.labels)
         self._store = attachments
+        self._quarantine = quarantine
+        self._sandbox = sandbox
         self._limits = Limits(settings.max_body_bytes, settings.max_attachment_bytes, settings.max_attachments)
         self._room = Room(_WHOLE_REQUESTS * settings.max_multipart_bytes)
         self._rate = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
@@ -80,37 +88,72 @@ class Statements(Resource):
         if not terms.is_uuid(wanted):
             raise broken(400, PARAMETER, "PUT needs the parameter statementId, a UUID", statements=1)
         assert wanted is not None
-        await self._take(exchange, by, version, wanted.lower())
-        return 204, b"", []
+        _, told = await self._take(exchange, by, version, wanted.lower())
+        return 204, b"", told
 
     async def _post(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         exchange.parameters(_NONE)
-        ids = await self._take(exchange, by, version)
-        return 200, b'["' + '","'.join(ids).encode() + b'"]' if ids else b"[]", [JSON]
+        ids, told = await self._take(exchange, by, version)
+        return 200, b'["' + '","'.join(ids).encode() + b'"]' if ids else b"[]", [JSON, *told]
 
-    async def _take(self, exchange: Exchange, by: Credential, version: str, own_id: str = "") -> list[str]:
-        """Read a request and accept what it holds, whole or not at all; the ids. ``own_id``: that of a PUT."""
+    async def accept(self, statements: list[dict[str, Any]], by: Credential, version: str) -> list[str]:
+        """Accept valid statements as those of a POST, whole or not at all; their ids. Raises ApiError."""
+        return await self._accept_checked(statements, None, by, version, single=False)
+
+    async def _take(
+        self, exchange: Exchange, by: Credential, version: str, own_id: str = ""
+    ) -> tuple[list[str], Headers]:
+        """Read a request and accept what it holds, whole or not at all; the ids, and headers of the answer.
+        ``own_id``: that of a PUT."""
         if is_multipart(exchange.headers.get(b"content-type")):
             with self._room.taken() as share:
                 pieces = exchange.pieces(self._settings.max_multipart_bytes)
                 body, parts = await receive(pieces, exchange.content_type, self._limits, share)
-                return await self._take_with_care(body, parts, by, version, own_id)
+                return await self._take_with_care(exchange.request_id, body, parts, by, version, own_id)
         body = await exchange.json_body(self._settings.max_body_bytes)
-        statements = read(body, version_2=version == TWO)
+        statements = None if by.sandbox else read(body, version_2=version == TWO)
         if statements is None or (own_id and not _is_of(own_id, statements)):
-            return await self._take_with_care(body, None, by, version, own_id)
+            return await self._take_with_care(exchange.request_id, body, None, by, version, own_id)
         self._bound(statements.count)
         self._limit(statements.count, by)
-        return await self._accept(statements, None, by, version, own_id)
+        return await self._accept(statements, None, by, version, own_id), []
 
     async def _take_with_care(
-        self, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str
-    ) -> list[str]:
-        """What may break a rule, or has attachments."""
-        return await self._accept(self._checked(body, parts, by, version, own_id), parts, by, version, own_id)
+        self, request_id: str, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str
+    ) -> tuple[list[str], Headers]:
+        """What may break a rule, or has attachments, or is kept apart."""
+        value, faults = self._judged(body, parts, by, version, own_id)
+        single = isinstance(value, dict)
+        if not faults:
+            statements = [value] if single else value
+            return await self._accept_checked(statements, parts, by, version, single=single), []
+        aside = None
+        if by.quarantine:
+            aside = await self._quarantine.keep(request_id, value, faults, _OF_REQUEST, by, version)
+        if aside is None:
+            raise refusal(faults, len(value) if isinstance(value, list) else 1)
+        try:
+            ids = await self._accept_checked(aside.good, parts, by, version, single=single)
+        except BaseException:
+            await self._quarantine.take_back(aside)
+            raise
+        self._quarantine.answered(request_id, aside)
+        return aside.ids(ids), aside.headers()
 
-    def _checked(self, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str) -> Valid:
-        """The statements of a body, by the reference; raises ApiError 400 with all faults of all of them."""
+    async def _accept_checked(
+        self, statements: list[dict[str, Any]], parts: Parts | None, by: Credential, version: str, *, single: bool
+    ) -> list[str]:
+        """Accept what the reference has checked; into the sandbox what belongs there."""
+        if not by.sandbox:
+            return await self._accept(Accepted(statements, single=single), parts, by, version)
+        await self._keep(parts, len(statements))
+        return await self._sandbox.accept(statements, by, version)
+
+    def _judged(
+        self, body: bytes, parts: Parts | None, by: Credential, version: str, own_id: str
+    ) -> tuple[Any, Faults]:
+        """The value of a body and all faults of all its statements; raises ApiError for what is no JSON, too large, or
+        too much."""
         faults = Faults()
         value = parse(body, faults)
         count = len(value) if isinstance(value, list) else 1
@@ -120,11 +163,9 @@ class Statements(Resource):
         self._limit(count, by)
         if own_id:
             _address(value, own_id, faults)
-        statements = batch(value, faults, version_2=version == TWO)
+        batch(value, faults, version_2=version == TWO)
         self._attachments(value, parts, faults, count)
-        if faults:
-            raise refusal(faults, count)
-        return Accepted(statements, single=isinstance(value, dict))
+        return value, faults
 
     def _attachments(self, value: Any, parts: Parts | None, faults: Faults, count: int) -> None:
         """Note what is wrong with attachments; raises ApiError 415 for a media type that is not taken."""
@@ -142,17 +183,21 @@ class Statements(Resource):
                 signature(one, parts[one.sha2], faults)
 
     async def _accept(
-        self, statements: Valid, parts: Parts | None, by: Credential, version: str, own_id: str
+        self, statements: Valid, parts: Parts | None, by: Credential, version: str, own_id: str = ""
     ) -> list[str]:
         """Keep the bytes of attachments, then the statements: who finds a statement finds what it has attached."""
-        if parts:
-            try:
-                await asyncio.gather(*(self._store.put(sha2, data) for sha2, data in parts.items()))
-            except AttachmentStoreError as error:
-                raise retry_after(503, f"{error}: try again", 2, statements=statements.count) from None
+        await self._keep(parts, statements.count)
         ids = await self._acceptance.accept(statements, by, version, own_id)
         self._accepted(by.provider_id).inc(len(ids))
         return ids
+
+    async def _keep(self, parts: Parts | None, statements: int) -> None:
+        if not parts:
+            return
+        try:
+            await asyncio.gather(*(self._store.put(sha2, data) for sha2, data in parts.items()))
+        except AttachmentStoreError as error:
+            raise retry_after(503, f"{error}: try again", 2, statements=statements) from None
 
     def _bound(self, statements: int) -> None:
         most = self._settings.max_batch
