@@ -36,7 +36,7 @@ def for_cluster(sql: str, *, cluster: str, replicated: bool) -> str:
     if cluster:
         name = cluster.replace("\\", "\\\\").replace("'", "\\'")
         sql = re.sub(
-            r"^(CREATE (?:TABLE|VIEW)(?: IF NOT EXISTS)?|ALTER TABLE) (\w+)",
+            r"^(CREATE (?:TABLE|(?:MATERIALIZED )?VIEW)(?: IF NOT EXISTS)?|ALTER TABLE) (\w+)",
             rf"\1 \2 ON CLUSTER '{name}'",
             sql,
             count=1,
