@@ -31,6 +31,7 @@ from ingest.auth import Authenticator
 from ingest.cors import Cors
 from ingest.documents.store import DocumentStore
 from ingest.identity.resolver import Resolver
+from ingest.limits import Allowance, Quotas, RateLimit
 from ingest.minutes import Minutes
 from ingest.producers import Link, producer
 from ingest.progress import Progress
@@ -131,7 +132,17 @@ class Service:
         )
         reads = StatementReads(self._progress, self._store, self._agents)
         self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
-        self.statements = Statements(door, self._acceptance, self._progress, reads, ingest, self._attachments)
+        self._quotas = Quotas(minutes, instance, self._store.run, now, self._authenticator.any_quota)
+        allowance = Allowance(RateLimit(ingest.rate_limit_per_second, ingest.rate_limit_burst), self._quotas)
+        self.statements = Statements(
+            door,
+            self._acceptance,
+            self._progress,
+            reads,
+            ingest,
+            self._attachments,
+            allowance,
+        )
         documents = DocumentStore(self._engine, now)
         self._documents = Registry(documents, self._resolver, ingest.max_document_bytes, timeout)
         self.routes = [
@@ -154,6 +165,7 @@ class Service:
         self._transactional.start()
         await self._refresher.once()
         beside: list[Coroutine[Any, Any, None]] = [self._reporter.run(), self._progress.run(), self._refresher.run()]
+        beside.append(self._quotas.run())
         tasks = [asyncio.create_task(one) for one in beside]
         for task in tasks:
             task.add_done_callback(_tell)

@@ -68,6 +68,11 @@ class Authenticator:
             return _enabled(await self.bearer.authenticate(header[7:].strip(), token))
         return _enabled(await self._first_check(header, token))
 
+    def any_quota(self) -> bool:
+        """Whether a provider has a quota of statements a day."""
+        known = (*self.credentials.values(), *self.bearer.trusted.clients.values())
+        return any(one.daily_quota is not None for one in known)
+
     def close(self) -> None:
         """Release the threads."""
         self.bearer.close()

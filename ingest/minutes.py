@@ -12,6 +12,7 @@ from ingest.xapi.faults import Fault
 from schemas.events import LATENCY_BOUNDS_MS, ProviderMinute, Rejection
 
 MINUTE_US: Final = 60_000_000
+DAY_US: Final = 86_400_000_000
 REJECTIONS_A_MINUTE: Final = 100
 """Faults kept for a provider's page; beyond that they are counted alone."""
 
@@ -42,10 +43,17 @@ class Minutes:
         self._changed: set[tuple[str, int]] = set()
         self._rejections: list[Rejection] = []
         self._rejected_in: dict[tuple[str, int], int] = {}
+        self._days: dict[tuple[str, int], int] = {}
 
     def accepted(self, provider_id: str, stored: int, statements: int) -> None:
         """Statements that Kafka has acknowledged."""
         self._row(provider_id, stored).accepted += statements
+        day = (provider_id, stored - stored % DAY_US)
+        self._days[day] = self._days.get(day, 0) + statements
+
+    def accepted_on(self, provider_id: str, day: int) -> int:
+        """Statements accepted on a day of UTC, by its first µs; days are known until the next one ends."""
+        return self._days.get((provider_id, day), 0)
 
     def answered(self, provider_id: str, at: int, duration_us: int, rejected: int = 0) -> None:
         """A request was answered; ``rejected``: statements refused with it."""
@@ -105,6 +113,8 @@ class Minutes:
         for table in (self._counts, self._rejected_in):
             for key in [key for key in table if key[1] < now - _KEPT_US]:
                 del table[key]
+        for key in [key for key in self._days if key[1] < now - 2 * DAY_US]:
+            del self._days[key]
         return rows, rejections
 
     def give_back(self, rows: list[ProviderMinute], rejections: list[Rejection]) -> None:

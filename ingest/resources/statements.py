@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,7 +15,7 @@ from ingest.attachments.store import AttachmentStore, AttachmentStoreError
 from ingest.credentials import Credential
 from ingest.errors import ApiError, broken, retry_after
 from ingest.http import JSON, PARAMETER, Answer, Exchange, Headers
-from ingest.limits import RateLimit
+from ingest.limits import Allowance
 from ingest.progress import Progress
 from ingest.quarantine.keeper import Quarantine
 from ingest.resources.base import Door, Handler, Resource
@@ -28,6 +27,7 @@ from ingest.xapi.attachments import attached, missing_or_surplus, not_taken
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
 from ingest.xapi.signatures import signature
+from ingest.xapi.sizes import COMPILED_DEPTH, may_be_too_long, oversize
 from ingest.xapi.validation import batch
 from ingest.xapi.version import TWO
 
@@ -63,6 +63,7 @@ class Statements(Resource):
         attachments: AttachmentStore,
         quarantine: Quarantine,
         sandbox: Sandbox,
+        allowance: Allowance,
     ) -> None:
         self._reads = reads
         super().__init__(door)
@@ -74,8 +75,9 @@ class Statements(Resource):
         self._quarantine = quarantine
         self._sandbox = sandbox
         self._limits = Limits(settings.max_body_bytes, settings.max_attachment_bytes, settings.max_attachments)
+        self._deep_enough = settings.max_depth >= COMPILED_DEPTH
         self._room = Room(_WHOLE_REQUESTS * settings.max_multipart_bytes)
-        self._rate = RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst)
+        self._allowance = allowance
 
     def methods(self) -> dict[str, Handler]:
         return {"PUT": self._put, "POST": self._post, "GET": self._reads.get, "HEAD": self._reads.get}
@@ -111,11 +113,12 @@ class Statements(Resource):
                 body, parts = await receive(pieces, exchange.content_type, self._limits, share)
                 return await self._take_with_care(exchange.request_id, body, parts, by, version, own_id)
         body = await exchange.json_body(self._settings.max_body_bytes)
-        statements = None if by.sandbox else read(body, version_2=version == TWO)
+        plain = not by.sandbox and self._deep_enough and not may_be_too_long(body, self._settings.max_string)
+        statements = read(body, version_2=version == TWO) if plain else None
         if statements is None or (own_id and not _is_of(own_id, statements)):
             return await self._take_with_care(exchange.request_id, body, None, by, version, own_id)
         self._bound(statements.count)
-        self._limit(statements.count, by)
+        self._allowance.check(by, statements.count)
         return await self._accept(statements, None, by, version, own_id), []
 
     async def _take_with_care(
@@ -156,11 +159,13 @@ class Statements(Resource):
         too much."""
         faults = Faults()
         value = parse(body, faults)
+        if not faults:
+            oversize(value, body, faults, deepest=self._settings.max_depth, longest=self._settings.max_string)
         count = len(value) if isinstance(value, list) else 1
         if faults:
             raise refusal(faults, count)
         self._bound(count)
-        self._limit(count, by)
+        self._allowance.check(by, count)
         if own_id:
             _address(value, own_id, faults)
         batch(value, faults, version_2=version == TWO)
@@ -205,11 +210,6 @@ class Statements(Resource):
             raise broken(
                 413, BATCH_LIMIT, f"{statements} statements where {most} are taken at once", statements=statements
             )
-
-    def _limit(self, statements: int, by: Credential) -> None:
-        wait = self._rate.take(by.provider_id, statements, time.monotonic())
-        if wait:
-            raise retry_after(429, "more statements than this provider's rate allows", wait, statements=statements)
 
 
 def _is_of(own_id: str, statements: Valid) -> bool:
