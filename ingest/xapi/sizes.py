@@ -10,6 +10,9 @@ from ingest.xapi.faults import Faults, Rule
 DEPTH = Rule("limit.depth", "1.0.3 Communication 3.2", "Send JSON that is nested less deeply.")
 STRING = Rule("limit.string", "1.0.3 Communication 3.2", "Send shorter texts; long ones are attachments.")
 
+COMPILED_DEPTH: Final = 64
+"""What the compiled reading takes at most (native/_speed.c): it keeps a limit that is at least this."""
+
 _PATH_STEPS: Final = 12
 
 
