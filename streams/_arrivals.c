@@ -810,23 +810,24 @@ static PyObject *rows(PyObject *module, PyObject *const *args, Py_ssize_t given)
 /* What is remembered of a partition, while a batch is looked through. */
 
 typedef struct {
-    PyObject *memory, *young, *old; /* the first one borrowed */
+    PyObject *memory, *young, *old, *newcomers; /* the first one borrowed */
     long long number, complete_from, highest;
 } Memory;
 
 #define MEMORIES 256
 
 static int open_memory(Memory *into, PyObject *memories, PyObject *partition, long long number) {
-    *into = (Memory){PyDict_GetItemWithError(memories, partition), NULL, NULL, number, 0, 0};
+    *into = (Memory){PyDict_GetItemWithError(memories, partition), NULL, NULL, NULL, number, 0, 0};
     if (into->memory == NULL)
         return 0;
     into->young = PyObject_GetAttrString(into->memory, "young");
     into->old = PyObject_GetAttrString(into->memory, "old");
+    into->newcomers = PyObject_GetAttrString(into->memory, "newcomers");
     PyObject *from = PyObject_GetAttrString(into->memory, "complete_from");
     PyObject *highest = PyObject_GetAttrString(into->memory, "highest_stored");
-    int fits = into->young != NULL && into->old != NULL && from != NULL && highest != NULL &&
-               PyDict_CheckExact(into->young) && PyDict_CheckExact(into->old) && PyLong_CheckExact(from) &&
-               PyLong_CheckExact(highest);
+    int fits = into->young != NULL && into->old != NULL && into->newcomers != NULL && from != NULL &&
+               highest != NULL && PyDict_CheckExact(into->young) && PyDict_CheckExact(into->old) &&
+               PySet_CheckExact(into->newcomers) && PyLong_CheckExact(from) && PyLong_CheckExact(highest);
     if (fits) {
         into->complete_from = PyLong_AsLongLong(from);
         into->highest = PyLong_AsLongLong(highest);
@@ -846,6 +847,7 @@ static int close_memory(Memory *memory, int keep) {
     }
     Py_XDECREF(memory->young);
     Py_XDECREF(memory->old);
+    Py_XDECREF(memory->newcomers);
     return failed;
 }
 
@@ -870,6 +872,11 @@ static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject 
         known = PySet_Contains(doubtful, key);
     int suffices = flags & TIMESTAMP_GENERATED ? memory->complete_from < 0
                                                : timestamp > memory->complete_from + clock_error;
+    if (!suffices && known == 0 && PySet_GET_SIZE(memory->newcomers)) {
+        suffices = PySet_Contains(memory->newcomers, field(item, STUDENT_ID));
+        if (suffices < 0)
+            known = -1;
+    }
     if (known < 0) {
         failed = 1;
     } else if (known || !suffices) {
@@ -920,6 +927,7 @@ static PyObject *remember_new(PyObject *module, PyObject *const *args, Py_ssize_
                     } else {
                         Py_XDECREF(memories[at].young);
                         Py_XDECREF(memories[at].old);
+                        Py_XDECREF(memories[at].newcomers);
                         if (PyErr_Occurred()) /* a memory that is not begun: the Python says so */
                             PyErr_Clear();
                     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from streams import history
 from streams.batch import Batch
@@ -32,17 +32,18 @@ class Counting:
         self,
         fresh: Mapping[str, Sequence[Arrival]],
         students: Mapping[str, Student],
+        strangers: Collection[str],
         changes: Mapping[str, Change],
         batch: Batch,
     ) -> None:
-        """Rows of the days on which statements came, went, or came back."""
+        """Rows of the days on which statements came, went, or came back. Of strangers no day is stored."""
         day_of = self._day_of
         placed = {
             student_id: [day_of(arrival.item.timestamp) for arrival in arrivals]
             for student_id, arrivals in fresh.items()
         }
         corrected = {student_id: {day_of(at) for at in change.moments} for student_id, change in changes.items()}
-        self._fetch(placed, corrected, students)
+        self._fetch(placed, corrected, students, strangers)
         self._fetch_all(
             [student_id for student_id, change in changes.items() if change.everything], students, corrected
         )
@@ -75,6 +76,7 @@ class Counting:
         placed: Mapping[str, Sequence[int]],
         corrected: Mapping[str, set[int]],
         students: Mapping[str, Student],
+        strangers: Collection[str],
     ) -> None:
         missing = {
             (student_id, day)
@@ -83,7 +85,8 @@ class Counting:
             for day in set(days) - students[student_id].days.keys()
         }
         if missing:
-            found = self._store.days(missing)
+            asked = [one for one in missing if one[0] not in strangers]
+            found = self._store.days(asked) if asked else {}
             for student_id, day in sorted(missing):
                 students[student_id].days[day] = found.get((student_id, day)) or DayCount()
 

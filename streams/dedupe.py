@@ -58,12 +58,16 @@ class PartitionMemory:
 
     Two dictionaries take turns: when the young one is full, the old one is forgotten. ``complete_from`` is a moment
     of storing (µs): every statement of the partition that was stored later and has arrived is remembered.
+    ``newcomers`` are students of whom nothing was stored when they were met, and of whom nothing was forgotten since:
+    all their statements are remembered, however old they are.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.young: dict[Key, Seen] = {}
         self.old: dict[Key, Seen] = {}
+        self.newcomers: set[str] = set()
+        self._young_newcomers: set[str] = set()
         self._young_from = 0
         self.highest_stored = 0
         self.complete_from: int | None = None
@@ -91,6 +95,11 @@ class PartitionMemory:
             self.highest_stored = stored
         self.young[key] = seen
 
+    def welcome(self, student_id: str) -> None:
+        """A student of whom nothing is stored, before any statement in hand is remembered."""
+        self.newcomers.add(student_id)
+        self._young_newcomers.add(student_id)
+
     def settle(self) -> None:
         """Forget the old when the young are many. Between batches only, when all that is forgotten can be looked up:
         what is unknown is asked for at the beginning of a batch, so nothing may become unknown within it."""
@@ -98,6 +107,7 @@ class PartitionMemory:
             self.old, self.young = self.young, {}
             # What is forgotten was stored no later than what had come when the dictionary that stays was begun.
             self.complete_from, self._young_from = self._young_from, self.highest_stored
+            self.newcomers, self._young_newcomers = self._young_newcomers, set()
 
     def suffices(self, arrival: Arrival) -> bool:
         """Whether memory alone can tell that a statement which it does not hold is new.
@@ -107,6 +117,8 @@ class PartitionMemory:
         """
         assert self.complete_from is not None, "begin() comes first"
         item = arrival.item
+        if item.student_id in self.newcomers:
+            return True
         if item.flags & TIMESTAMP_GENERATED:
             # Then the copy carries another timestamp, and may be as old as it likes.
             return self.complete_from < 0
@@ -190,7 +202,7 @@ def judge(arrival: Arrival, memory: PartitionMemory, stored: Mapping[Key, Seen])
         return Verdict.FRESH
     key = item.statement_id, item.student_id
     seen = memory.get(key)
-    if seen is None and (known := stored.get(key)) is not None:
+    if seen is None and item.student_id not in memory.newcomers and (known := stored.get(key)) is not None:
         memory.put(key, known, item.stored)
         seen = known
     if seen is None or (seen.offset, seen.idx) >= (arrival.offset, arrival.idx):

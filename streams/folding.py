@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from streams.batch import Batch
 from streams.correcting import Change
@@ -24,9 +24,12 @@ class Folding:
         self._calibration = calibration
         self._generation = generation
 
-    def meet(self, partitions: Mapping[str, int], *, removing: bool) -> dict[str, Student]:
+    def meet(
+        self, partitions: Mapping[str, int], strangers: Collection[str] = (), *, removing: bool
+    ) -> dict[str, Student]:
         """The students of a batch, given with their partitions; what is not in memory comes from the store.
 
+        ``strangers``: students of whom no statement is stored, so no state either, which is written after them.
         ``removing``: whether anything was ever taken out of any record.
         """
         students: dict[str, Student] = {}
@@ -39,7 +42,8 @@ class Folding:
                 self._students.put(student_id, student)
             students[student_id] = student
         if new:
-            for student_id, stored in self._store.learners(new).items():
+            stored_before = [student_id for student_id in new if student_id not in strangers]
+            for student_id, stored in (self._store.learners(stored_before) if stored_before else {}).items():
                 student = students[student_id]
                 student.learner = stored.state
                 student.watermark = stored.watermark

@@ -7,7 +7,7 @@ nor on how often a part of it is read again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.events import CREDIT, Envelope
@@ -92,7 +92,7 @@ class Processor:
             self._removing = self._store.any_removals()
         if directives:
             self._removing = True
-        fresh, repeated = self._judge(arrivals, batch)
+        fresh, repeated, strangers = self._judge(arrivals, batch)
         made = rows_of(fresh, self._generation)
         batch.rows[tables.STATEMENTS] += made.statements
         batch.rows[tables.CREDITS] += made.credits
@@ -103,20 +103,25 @@ class Processor:
         partitions = {student_id: some[0].partition for student_id, some in by_student.items()}
         partitions |= {directive.item.student_id: directive.partition for directive in directives}
         partitions |= {arrival.item.student_id: arrival.partition for arrival in repeated}
-        students = self._folding.meet(partitions, removing=self._removing)
+        students = self._folding.meet(partitions, strangers, removing=self._removing)
         changes = _NO_CHANGES
         if self._removing:
             changes = self._correcting.apply(directives, repeated, by_student, students, batch)
-        self._counting.count(by_student, students, changes, batch)
+        self._counting.count(by_student, students, strangers, changes, batch)
         self._folding.fold(by_student, students, changes, batch)
         batch.students.update(students)
         return batch
 
-    def _judge(self, arrivals: list[Arrival], batch: Batch) -> tuple[list[Arrival], list[Arrival]]:
-        """The new statements, and the credits of statements that their students had before."""
+    def _judge(self, arrivals: list[Arrival], batch: Batch) -> tuple[list[Arrival], list[Arrival], Collection[str]]:
+        """The new statements, the credits of statements that their students had before, and students whom the store
+        was asked for and does not know."""
         memories = self._memories.of
         left = remember_new(arrivals, memories)
         doubtful = [arrivals[place] for place in left]
+        strangers = self._welcome(unknown(doubtful, memories))
+        if strangers:
+            left = [left[place] for place in remember_new(doubtful, memories)]
+            doubtful = [arrivals[place] for place in left]
         stored = self._store.positions(found) if (found := unknown(doubtful, memories)) else {}
         out: set[int] = set()
         repeated: list[Arrival] = []
@@ -134,4 +139,12 @@ class Processor:
             elif arrival.item.flags & CREDIT:
                 repeated.append(arrival)
         fresh = [arrival for number, arrival in enumerate(arrivals) if number not in out] if out else arrivals
-        return fresh, repeated
+        return fresh, repeated, strangers
+
+    def _welcome(self, arrivals: Iterable[Arrival]) -> Collection[str]:
+        """Of the students of these arrivals, which are not in memory, those of whom nothing is stored."""
+        met = {a.item.student_id: a.partition for a in arrivals if a.item.student_id not in self.students}
+        strangers = met.keys() - self._store.known(met) if met else ()
+        for student_id in strangers:
+            self._memories.of[met[student_id]].welcome(student_id)
+        return strangers

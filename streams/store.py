@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from string import Template
 from typing import Protocol
 
-from schemas.events import CREDIT, TIMESTAMP_GENERATED
+from schemas.events import CREDIT, TIMESTAMP_GENERATED, Item
 from streams.dedupe import WARMED, WARMED_US, First, Key, Recent, Seen
 from streams.kept import KeptReads, KeptStore, Reader, listed, moment, parts
 from streams.learner.fold import Attempt, LearnerState, SkillState
@@ -19,7 +19,17 @@ __all__ = ["ClickHouseStore", "Reader", "Store", "StoredLearner"]
 
 # Ids are written into the queries as they are: an arrival is not read unless they are UUIDs. PREWHERE: a condition on
 # the key alone may come before rows of equal keys become one, which makes a look-up of many students cost a quarter.
-_POSITIONS = Template("SELECT statement_id, student_id, generation, offset, idx, digest FROM $table WHERE $condition")
+_POSITIONS = Template(
+    "SELECT statement_id, student_id, toUnixTimestamp64Micro(timestamp), generation, offset, idx, digest FROM $table"
+    " PREWHERE student_id IN ($students)$moments WHERE statement_id IN ($statements)"
+)
+_MOMENTS = Template(
+    " AND timestamp >= toDateTime64('$first', 6, 'UTC') AND timestamp <= toDateTime64('$last', 6, 'UTC')"
+)
+_KNOWN = Template(
+    "SELECT DISTINCT student_id FROM (SELECT student_id FROM statements PREWHERE student_id IN ($students)"
+    " UNION ALL SELECT student_id FROM credits PREWHERE student_id IN ($students))"
+)
 _STUDENT_STATES = Template(
     "SELECT student_id, rating, attempts, toUnixTimestamp64Micro(last_at), last_statement_id, calibration, generation,"
     " watermark FROM student_states FINAL PREWHERE student_id IN ($students)"
@@ -68,6 +78,9 @@ class StoredLearner:
 class Store(LedgerStore, KeptStore, Protocol):
     """Reads of a worker. Offsets of an earlier generation count as -1."""
 
+    def known(self, student_ids: Collection[str]) -> set[str]:
+        """Those of these students of whom any statement or credit is stored, be it taken out since."""
+
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """Where the statements of these arrivals stand first, for those that are stored."""
 
@@ -95,34 +108,47 @@ class ClickHouseStore(KeptReads):
     """The store, for one generation of the statements topic."""
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
-        """By primary key; by student and statement where the timestamp was generated, and differs from copy to copy.
+        """By timestamp too, unless that was generated: then it differs from copy to copy.
 
         A credit may be of a statement whose own row stands under this student: one that comes back to it.
         """
         found: dict[Key, Seen] = {}
-        credits = [a.item for a in arrivals if a.item.flags & CREDIT]
-        for table, mine in (("statements", [a.item for a in arrivals]), ("credits", credits)):
-            keyed = [
-                f"('{i.student_id}','{moment(i.timestamp)}','{i.statement_id}')"
-                for i in mine
-                if not i.flags & TIMESTAMP_GENERATED
-            ]
-            for part in parts(keyed):
-                self._positions(table, f"(student_id, timestamp, statement_id) IN ({','.join(part)})", found)
-            loose = [i for i in mine if i.flags & TIMESTAMP_GENERATED]
-            for some in parts(loose):
-                students = listed({i.student_id for i in some})
-                statements = listed({i.statement_id for i in some})
-                self._positions(table, f"student_id IN ({students}) AND statement_id IN ({statements})", found)
+        items = sorted((a.item for a in arrivals), key=lambda item: (item.student_id, item.timestamp))
+        for table, mine in (("statements", items), ("credits", [i for i in items if i.flags & CREDIT])):
+            for part in parts([i for i in mine if not i.flags & TIMESTAMP_GENERATED]):
+                self._positions(table, part, found, dated=True)
+            for part in parts([i for i in mine if i.flags & TIMESTAMP_GENERATED]):
+                self._positions(table, part, found, dated=False)
         return found
 
-    def _positions(self, table: str, condition: str, found: dict[Key, Seen]) -> None:
-        rows = self._rows(_POSITIONS.substitute(table=table, condition=condition))
-        for statement_id, student_id, generation, offset, idx, digest in rows:
+    def _positions(self, table: str, items: Sequence[Item], found: dict[Key, Seen], *, dated: bool) -> None:
+        """By student and a range of moments: a student's rows stand together, and to go through them costs less than
+        to find each of them by its key."""
+        exact = {(item.statement_id, item.student_id, item.timestamp) for item in items}
+        moments = [item.timestamp for item in items]
+        rows = self._rows(
+            _POSITIONS.substitute(
+                table=table,
+                students=listed({item.student_id for item in items}),
+                statements=listed({item.statement_id for item in items}),
+                moments=_MOMENTS.substitute(first=moment(min(moments)), last=moment(max(moments))) if dated else "",
+            )
+        )
+        for statement_id, student_id, timestamp, generation, offset, idx, digest in rows:
+            if dated and (statement_id, student_id, timestamp) not in exact:
+                continue
             seen = Seen(offset if generation == self._generation else -1, idx, digest)
             known = found.get((statement_id, student_id))
             if known is None or seen < known:
                 found[statement_id, student_id] = seen
+
+    def known(self, student_ids: Collection[str]) -> set[str]:
+        """By the key alone: of an absent student, one granule of one column in each part."""
+        found: set[str] = set()
+        for part in parts(sorted(student_ids)):
+            students = listed(part)
+            found.update(student for (student,) in self._rows(_KNOWN.substitute(students=students)))
+        return found
 
     def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:
         """In one query over both tables."""

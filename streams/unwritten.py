@@ -49,6 +49,11 @@ class SettledStore:
         self._store = store
         self._unwritten = unwritten
 
+    def known(self, student_ids: Collection[str]) -> set[str]:
+        """See Store."""
+        self._unwritten.settle(student_ids)
+        return self._store.known(student_ids)
+
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """See Store."""
         self._unwritten.settle([arrival.item.student_id for arrival in arrivals])

@@ -42,6 +42,9 @@ DECODE = envelope_decoder(schema_registry(""))
 class EmptyStore:
     """A store in which nothing is."""
 
+    def known(self, student_ids: Collection[str]) -> set[str]:
+        return set()
+
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         return {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -195,6 +196,7 @@ class Worker(RuleBasedStateMachine):
     def the_store_tells_what_was_written(self, until: int) -> None:
         students, model, store = list(self.students.values()), self.model, self.store
         arrivals = list(self.arrivals())
+        assert store.known([*students, str(uuid.uuid4())]) == model.known(students)
         assert store.positions(arrivals) == model.positions(arrivals)
         assert _learners(store, students) == _learners(model, students)
         assert _days(store, students) == _days(model, students)

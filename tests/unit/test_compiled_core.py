@@ -59,7 +59,7 @@ def processed(log: list[tuple[int, list[Item]]], cut: int) -> list[object]:
             store.write(columns, rows)
         told.append((batch.rows, batch.dead, dict(batch.parts), batch.students, batch.duplicates, batch.refolds))
     memories = processor._memories.of
-    told.append({p: (m.young, m.old, m.highest_stored, m.complete_from) for p, m in memories.items()})
+    told.append({p: (m.young, m.old, m.newcomers, m.highest_stored, m.complete_from) for p, m in memories.items()})
     return told
 
 
@@ -86,6 +86,16 @@ def test_only_what_is_new_beyond_doubt_is_remembered_unjudged() -> None:
     assert list(dedupe.remember_new([arrivals.read(9, 5, 0, first)], memories.of)) == [0]
     assert memories.of[0].highest_stored == second.stored
     assert len(memories.of[0]) == 2
+
+
+def test_statements_of_newcomers_are_new_beyond_doubt() -> None:
+    memories = Memories(100, 1)
+    memories.meet({0: First(5, FIRST_DAY_US)}, lambda older: {})
+    log = [arrivals.read(0, 5, n, item) for n, item in enumerate((ITEMS[0], ITEMS[1], ITEMS[0]))]
+    assert list(dedupe.remember_new(log, memories.of)) == [0, 1, 2]
+    memories.of[0].welcome(ITEMS[0].student_id)
+    others = [n for n, item in enumerate(ITEMS[:2]) if item.student_id != ITEMS[0].student_id]
+    assert list(dedupe.remember_new(log, memories.of)) == [*others, 2]
 
 
 def test_rows_of_what_is_no_arrival_are_left_to_the_python() -> None:

@@ -20,7 +20,7 @@ from tests.fixtures.memory_store import MemoryStore
 
 _RNG = random.Random(3)
 STUDENT, MEMBER = seeded_uuid(_RNG), seeded_uuid(_RNG)
-ONE, TWO = seeded_uuid(_RNG), seeded_uuid(_RNG)
+ONE, TWO, THREE = seeded_uuid(_RNG), seeded_uuid(_RNG), seeded_uuid(_RNG)
 
 
 def the_processor(store: MemoryStore, remembered: int = 1_000) -> Processor:
@@ -105,14 +105,37 @@ def test_a_redelivered_statement_is_no_duplicate_of_itself() -> None:
 def test_memory_decides_alone_from_the_beginning_of_the_log_and_for_what_just_happened() -> None:
     store = MemoryStore()
     from_the_start = the_processor(store)
-    from_the_start.process([record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    flushed(from_the_start, store, [record(0, make_item(TWO, STUDENT, FIRST_DAY_US))])
     assert store.lookups == 0
     later = the_processor(store)
     later.process([record(50, make_item(ONE, STUDENT, FIRST_DAY_US, stored=FIRST_DAY_US))])
     assert store.lookups == 1
     hours_on = FIRST_DAY_US + 3 * 3_600_000_000
-    later.process([record(51, make_item(TWO, STUDENT, hours_on, stored=hours_on))])
+    later.process([record(51, make_item(THREE, STUDENT, hours_on, stored=hours_on))])
     assert store.lookups == 1
+
+
+def test_of_a_student_of_whom_nothing_is_stored_no_statement_is_looked_up() -> None:
+    store = MemoryStore()
+    flushed(the_processor(store), store, [record(0, make_item(ONE, STUDENT, FIRST_DAY_US))])
+    later = the_processor(store)
+    again = make_item(TWO, MEMBER, FIRST_DAY_US)
+    assert not outcomes(flushed(later, store, [record(900, again, make_item(THREE, STUDENT, FIRST_DAY_US))]))
+    assert store.lookups == 1, "the statement of the student who is known"
+    assert [row["outcome"] for row in outcomes(flushed(later, store, [record(901, again)]))] == ["duplicate"]
+    assert not outcomes(flushed(later, store, [record(902, make_item(ONE, MEMBER, FIRST_DAY_US))]))
+    assert store.lookups == 1
+
+
+def test_a_student_is_no_newcomer_any_longer_when_memory_has_forgotten() -> None:
+    store = MemoryStore()
+    later = the_processor(store, remembered=1)
+    first = make_item(ONE, STUDENT, FIRST_DAY_US)
+    for offset, item in enumerate((first, make_item(TWO, STUDENT, FIRST_DAY_US), make_item(THREE, STUDENT, 0))):
+        flushed(later, store, [record(900 + offset, item)])
+    batch = flushed(later, store, [record(910, first)])
+    assert [row["outcome"] for row in outcomes(batch)] == ["duplicate"]
+    assert store.lookups
 
 
 def test_a_member_of_a_group_is_credited_without_a_second_statement() -> None:
