@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from ingest.catalogue import Catalogue
 from ingest.credentials import Credential
+from ingest.duplicates.conflicts import conflict
+from ingest.duplicates.stored import StoredIds
+from ingest.duplicates.taking import Taking
 from ingest.identifiers import StatementIds
 from ingest.identity.resolver import Known, Request, Resolver
 from ingest.minutes import Minutes
 from ingest.progress import Progress
-from ingest.publisher import Part, Publisher
-from ingest.xapi.accepted import Valid
+from ingest.publisher import Part, Publisher, TakenError
+from ingest.xapi.accepted import Party, Valid
 from ingest.xapi.agents import exact
 from ingest.xapi.parse import DECODER
 from ingest.xapi.timestamps import format_microseconds
@@ -29,19 +32,25 @@ class Acceptance:
         publisher: Publisher,
         minutes: Minutes,
         progress: Progress,
+        stored: StoredIds,
         clock: Callable[[], int],
         *,
         partitions: int,
         authority_home_page: str,
+        credited_types: Collection[str] = (),
     ) -> None:
+        """``credited_types``: relevantTypes (IRIs) of context agents and groups that a statement is credited to; those
+        that name none are always."""
         self.catalogue = Catalogue()
         self._resolver = resolver
         self._publisher = publisher
         self._minutes = minutes
         self._progress = progress
+        self._stored = stored
         self._clock = clock
         self._partitions = partitions
         self._home_page = authority_home_page
+        self._credited_types = frozenset(credited_types)
         self._ids = StatementIds()
         self._authorities: dict[str, tuple[bytes, Request]] = {}
 
@@ -49,14 +58,19 @@ class Acceptance:
         """Publish valid statements, whole or not at all; their ids once Kafka has acknowledged them.
 
         ``own_id`` is the id, in lower case, of a statement that came without one and is told by its address (PUT). The
-        statements are used up. Raises ApiError 503 when registry or log do not answer, 413 for what the log cannot
-        take.
+        statements are used up. Raises ApiError 409 where an id stands for another content, 503 when registry or log do
+        not answer, 413 for what the log cannot take.
         """
         if not statements.count:
             return []
         provider_id = by.provider_id
+        given = [own_id or None] if own_id else statements.ids()
         agents = statements.agents()
-        authority, known = await self._resolve(agents, provider_id)
+        parties = statements.parties()
+        credited = {index: self._credited(found) for index, found in parties.items()} if parties else {}
+        authority, known = await self._resolve(agents, credited, provider_id)
+        maybe = self._stored.maybe(given)
+        kept = await self._stored.digests(maybe) if maybe else {}
         stored = self._clock()
         statements.stamp(
             provider_id.encode(),
@@ -65,18 +79,27 @@ class Acceptance:
             format_microseconds(stored).encode(),
             statement_version(version).encode(),
         )
-        ids = []
+        ids: list[str] = []
         parts: dict[int, Part] = {}
+        taking: list[Taking] = []
+        came: list[int] = []
+        conflicts: list[int] = []
         catalogue, partitions = self.catalogue, self._partitions
-        given, meanings = statements.ids(), statements.meanings()
+        meanings = statements.meanings()
         for index, own in enumerate(agents):
-            statement_id, flags = given[index] or own_id, 0
-            if not statement_id:
+            sent_id, flags = given[index], 0
+            if sent_id is None:
                 statement_id, flags = self._ids.new(), ID_GENERATED
+            else:
+                statement_id = sent_id
             ids.append(statement_id)
             meaning = catalogue.meaning(provider_id, meanings[index])
             keys = tuple([known[agent].key for agent in own])
-            for student_id in known[own[0]].students():
+            students = known[own[0]].students()
+            if index in credited:
+                students += [one for place in credited[index] for one in known[own[place]].students()]
+                students = list(dict.fromkeys(students))
+            for student_id in students:
                 assert student_id is not None, "the resolver gives each actor a student"
                 partition = partition_of(student_id, partitions)
                 part = parts.get(partition)
@@ -87,12 +110,30 @@ class Acceptance:
                 part.items.append(statements.item(index, statement_id, keys, student_id, meaning, flags))
                 # One item for each credited student, the first of them primary.
                 flags |= CREDIT
-        offsets = await self._publisher.publish(provider_id, stored, parts)
+            if sent_id is not None:
+                digest = statements.digest(index)
+                if kept and kept.get(sent_id, digest) != digest:
+                    conflicts.append(index)
+                taking.append((bytes.fromhex(sent_id.replace("-", "")), digest))
+                came.append(index)
+        if conflicts:
+            raise conflict(ids, conflicts, single=statements.single)
+        try:
+            offsets = await self._publisher.publish(provider_id, stored, parts, taking)
+        except TakenError as taken:
+            raise conflict(ids, [came[number] for number in taken.conflicts], single=statements.single) from None
         self._minutes.accepted(provider_id, stored, len(ids))
         self._progress.acknowledged(by.key, offsets)
         return ids
 
-    async def _resolve(self, agents: list[tuple[bytes, ...]], provider_id: str) -> tuple[str, dict[bytes, Known]]:
+    def _credited(self, parties: Sequence[Party]) -> list[int]:
+        """Places of the context agents and groups of a statement that it is credited to."""
+        types = self._credited_types
+        return [one.place for one in parties if not one.relevant_types or not types.isdisjoint(one.relevant_types)]
+
+    async def _resolve(
+        self, agents: list[tuple[bytes, ...]], credited: dict[int, list[int]], provider_id: str
+    ) -> tuple[str, dict[bytes, Known]]:
         """The authority's key, and all agents by their exact JSON."""
         cached = self._resolver.cached
         authority, authority_request = self._authority(provider_id)
@@ -103,16 +144,17 @@ class Acceptance:
             missing[authority] = authority_request
         else:
             known[authority] = found
-        for own in agents:
+        for index, own in enumerate(agents):
+            also = credited.get(index, ()) if credited else ()
             acting = True  # The first one is the statement's actor: what it does is credited to a student.
-            for agent in own:
+            for place, agent in enumerate(own):
                 found = cached(agent, acting=acting)
                 if found is not None:
                     known[agent] = found
                 else:
                     earlier = missing.get(agent)
                     missing[agent] = Request(DECODER.decode(agent), acting or (earlier is not None and earlier.acting))
-                acting = False
+                acting = place + 1 in also
         if missing:
             known.update(await self._resolver.resolve(missing))
         return known[authority].key, known

@@ -30,6 +30,10 @@ from ingest.attachments.store import open_store
 from ingest.auth import Authenticator
 from ingest.cors import Cors
 from ingest.documents.store import DocumentStore
+from ingest.duplicates.local import LocalReservations
+from ingest.duplicates.shared import SharedReservations
+from ingest.duplicates.stored import StoredIds
+from ingest.duplicates.taking import Reservations
 from ingest.identity.resolver import Resolver
 from ingest.limits import Allowance, Quotas, RateLimit
 from ingest.minutes import Minutes
@@ -37,6 +41,8 @@ from ingest.producers import Link, producer
 from ingest.progress import Progress
 from ingest.protocol import Protocol
 from ingest.publisher import Publisher
+from ingest.quarantine.clock import QuarantineClock
+from ingest.quarantine.keeper import Quarantine
 from ingest.reading import AgentReader
 from ingest.refresh import Refresher
 from ingest.reports import Reporter
@@ -48,6 +54,7 @@ from ingest.resources.live import LiveStatements
 from ingest.resources.missing import Missing
 from ingest.resources.statement_reads import StatementReads
 from ingest.resources.statements import Statements
+from ingest.sandbox.store import Sandbox
 from ingest.slots import take_slot
 from ingest.store import Store
 from ingest.tail.hub import Hub
@@ -83,12 +90,29 @@ class Service:
         self._transactional = Link(
             "transactions", lambda: producer(kafka, timeout, f"roundtrip-ingest-{self._slot.name}")
         )
+        self._store = Store(settings.clickhouse)
+        self._progress = Progress(
+            self._store.run,
+            generation=kafka.generation,
+            partitions=kafka.partitions,
+            in_flight_us=int(timeout * 1e6) + 500_000,
+        )
+        kept, readable = ingest.reservation_seconds, self._progress.through
+        self._reservations: Reservations = (
+            LocalReservations(settings.data_dir / "ingest" / "ids", kept, now, readable)
+            if self._engine.dialect.name == "sqlite"
+            else SharedReservations(self._engine, kept, now, readable, timeout)
+        )
+        # Threads of its own: no slow read keeps a request from being told apart from what is stored.
+        self._ids_store = Store(settings.clickhouse, threads=2)
+        self._stored = StoredIds(self._ids_store, readable, ingest.remembered_ids)
         self.publisher = Publisher(
             statements_topic(kafka),
             instance,
             packing.framing(schemas),
             self._plain,
             self._transactional,
+            self._reservations,
             measured,
             now,
             timeout_seconds=timeout,
@@ -99,22 +123,17 @@ class Service:
             minutes, self._plain, provider_minute_codec(schemas), rejection_codec(schemas), now, timeout
         )
         self._resolver = Resolver(self._engine, now, timeout)
-        self._store = Store(settings.clickhouse)
-        self._progress = Progress(
-            self._store.run,
-            generation=kafka.generation,
-            partitions=kafka.partitions,
-            in_flight_us=int(timeout * 1e6) + 500_000,
-        )
         self._authenticator = Authenticator(self._credential)
         self._acceptance = Acceptance(
             self._resolver,
             self.publisher,
             minutes,
             self._progress,
+            self._stored,
             now,
             partitions=kafka.partitions,
             authority_home_page=ingest.authority_home_page,
+            credited_types=ingest.credited_types,
         )
         self._agents = AgentReader(self._engine, ingest.authority_home_page)
         self._refresher = Refresher(
@@ -132,6 +151,8 @@ class Service:
         )
         reads = StatementReads(self._progress, self._store, self._agents)
         self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
+        self._quarantine = Quarantine(self._engine, minutes, measured, now, ingest.quarantine_statements)
+        self._sandbox = Sandbox(self._engine, now, ingest.sandbox_statements, ingest.authority_home_page)
         self._quotas = Quotas(minutes, instance, self._store.run, now, self._authenticator.any_quota)
         allowance = Allowance(RateLimit(ingest.rate_limit_per_second, ingest.rate_limit_burst), self._quotas)
         self.statements = Statements(
@@ -141,7 +162,18 @@ class Service:
             reads,
             ingest,
             self._attachments,
+            self._quarantine,
+            self._sandbox,
             allowance,
+        )
+        self._quarantine_clock = QuarantineClock(
+            self._engine,
+            self._quarantine,
+            self.statements.accept,
+            lambda: self._authenticator.credentials,
+            measured,
+            now,
+            ingest.catalogue_refresh_seconds,
         )
         documents = DocumentStore(self._engine, now)
         self._documents = Registry(documents, self._resolver, ingest.max_document_bytes, timeout)
@@ -165,6 +197,8 @@ class Service:
         self._transactional.start()
         await self._refresher.once()
         beside: list[Coroutine[Any, Any, None]] = [self._reporter.run(), self._progress.run(), self._refresher.run()]
+        beside.append(self._quarantine_clock.run())
+        beside += [self._reservations.run(), self._stored.run()]
         beside.append(self._quotas.run())
         tasks = [asyncio.create_task(one) for one in beside]
         for task in tasks:
@@ -180,8 +214,17 @@ class Service:
             await self._reporter.publish()
             await self._plain.stop()
             await self._transactional.stop()
-            parts = (self._resolver, self._authenticator, self._store, self._agents, self._refresher, self._documents)
-            for part in parts:
+            parts = (
+                self._resolver,
+                self._authenticator,
+                self._store,
+                self._agents,
+                self._refresher,
+                self._documents,
+                self._quarantine,
+                self._sandbox,
+            )
+            for part in (*parts, self._reservations, self._ids_store):
                 part.close()
             self._engine.dispose()
             self._slot.lock.close()

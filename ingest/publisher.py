@@ -3,6 +3,8 @@
 A request whose items lie in one partition and fit one envelope takes the idempotent producer. One that spans several
 envelopes is written in a Kafka transaction (many such requests in one), so that it is kept whole or not at all, even
 when this process is killed half-way. Nothing is answered before Kafka has acknowledged it.
+
+The ids of a round are reserved right before it is written: a request whose id stands for another content falls out.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -19,6 +21,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from infra.runtime.logging import get_logger
 from infra.runtime.metrics import IngestMetrics
+from ingest.duplicates.taking import Reservations, ReservationsAwayError, Taking
 from ingest.errors import ApiError, retry_after
 from ingest.producers import MAX_RECORD_BYTES, KafkaAwayError, Link
 from schemas import packing
@@ -37,6 +40,14 @@ Acknowledged = dict[int, int]
 """Partition to offset of the last envelope that holds something of a request."""
 
 
+class TakenError(Exception):
+    """Ids of a request stand for other contents; nothing of it is published. ``conflicts``: their indexes."""
+
+    def __init__(self, conflicts: list[int]) -> None:
+        super().__init__("ids stand for other contents")
+        self.conflicts = conflicts
+
+
 class Part(NamedTuple):
     """What one partition gets of a request: packed items (schemas.packing), and which of them, by index, are credits
     and so not counted."""
@@ -49,12 +60,13 @@ class Part(NamedTuple):
 class _Job:
     """One request.
 
-    Its parts by partition, the number of its items and their size in bytes, the minute in which they are stored
-    (since the epoch), and when (loop time) it is answered 503.
+    Its parts by partition, the ids that it takes, the number of its items and their size in bytes, the minute in which
+    they are stored (since the epoch), and when (loop time) it is answered 503.
     """
 
     provider_id: str
     parts: dict[int, Part]
+    taking: Sequence[Taking]
     count: int
     size: int
     minute: int
@@ -94,6 +106,7 @@ class Publisher:
         framing: bytes,
         plain: Link,
         transactional: Link,
+        reservations: Reservations,
         metrics: IngestMetrics,
         clock: Callable[[], int],
         *,
@@ -106,6 +119,7 @@ class Publisher:
         self._framing = framing
         self._plain = plain
         self._transactional = transactional
+        self._reservations = reservations
         self._metrics = metrics
         self._clock = clock
         self._timeout = timeout_seconds
@@ -123,11 +137,14 @@ class Publisher:
         await client.force_metadata_update()
         return bool(client.cluster.available_partitions_for_topic(self._topic))
 
-    async def publish(self, provider_id: str, stored: int, parts: dict[int, Part]) -> Acknowledged:
+    async def publish(
+        self, provider_id: str, stored: int, parts: dict[int, Part], taking: Sequence[Taking] = ()
+    ) -> Acknowledged:
         """Publish a request's items, by partition, ``stored`` at a time in µs; returns when Kafka has acknowledged all.
 
-        Raises ApiError: 413 for an item beyond Kafka's limit; 503 when too much waits, or Kafka does not acknowledge
-        in time. After a 503 the items may yet be in the log: sent again with the same ids they count once.
+        ``taking``: the ids that it came with. Raises TakenError where one of them stands for another content; ApiError
+        413 for an item beyond Kafka's limit; 503 when too much waits, or Kafka does not acknowledge in time. After a
+        503 the items may yet be in the log: sent again with the same ids they count once.
         """
         count = size = 0
         for items, _ in parts.values():
@@ -141,7 +158,7 @@ class Publisher:
             raise retry_after(503, "too many statements are waiting for the log: try again", _RETRY_SECONDS)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
-        job = _Job(provider_id, parts, count, size, stored // 60_000_000, deadline, loop.create_future())
+        job = _Job(provider_id, parts, taking, count, size, stored // 60_000_000, deadline, loop.create_future())
         single = len(parts) == 1 and (size <= MAX_ENVELOPE_BYTES or count == 1) and count <= MAX_ENVELOPE_ITEMS
         lane = self._leader_of(next(iter(parts))) if single else self._transactions
         lane.waiting.append(job)
@@ -167,10 +184,12 @@ class Publisher:
     async def _run(self, lane: _Lane) -> None:
         try:
             while lane.waiting:
-                jobs = _take(lane.waiting)
+                together = _take(lane.waiting)
                 began = time.perf_counter()
+                jobs = together
                 try:
-                    offsets = await lane.write(jobs)
+                    jobs = await self._reserved(together)
+                    offsets = await lane.write(jobs) if jobs else {}
                 except Exception as error:
                     self._give_up(jobs, lane, error)
                     continue
@@ -178,9 +197,22 @@ class Publisher:
                 for job in jobs:
                     if not job.done.done():
                         job.done.set_result({partition: offsets[partition] for partition in job.parts})
-                await self._gather(lane, len(jobs) + len(lane.waiting))
+                await self._gather(lane, len(together) + len(lane.waiting))
         finally:
             lane.task = None
+
+    async def _reserved(self, jobs: list[_Job]) -> list[_Job]:
+        """Take the ids of requests that go together; those that remain, the others are answered."""
+        conflicts = await self._reservations.take([job.taking for job in jobs])
+        if not any(conflicts):
+            return jobs
+        left = []
+        for job, wrong in zip(jobs, conflicts, strict=True):
+            if not wrong:
+                left.append(job)
+            elif not job.done.done():
+                job.done.set_exception(TakenError(wrong))
+        return left
 
     async def _gather(self, lane: _Lane, expected: int) -> None:
         """Wait a moment until as many requests are there as were under way together: a round costs the broker and this
@@ -237,8 +269,12 @@ class Publisher:
     def _give_up(self, jobs: list[_Job], lane: _Lane, error: Exception) -> None:
         """Answer the requests of a failed publication, and those behind it, which would fail the same way."""
         log.warning("statements were not acknowledged", error=repr(error), requests=len(jobs) + len(lane.waiting))
-        away = isinstance(error, KafkaAwayError)
-        words = "the log is away: try again" if away else "the log did not acknowledge in time: send it again"
+        if isinstance(error, KafkaAwayError):
+            words = "the log is away: try again"
+        elif isinstance(error, ReservationsAwayError):
+            words = "it cannot be told which ids are taken: try again"
+        else:
+            words = "the log did not acknowledge in time: send it again"
         for job in (*jobs, *lane.waiting):
             if not job.done.done():
                 job.done.set_exception(retry_after(503, words, _RETRY_SECONDS))

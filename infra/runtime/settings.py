@@ -118,7 +118,12 @@ class IngestSettings(_Section):
     )
     remembered_ids: Annotated[int, Field(ge=0)] = Field(
         20_000_000,
-        description="stored ids remembered at the door, 1.2 bytes each; older ones are told by workers",
+        description="stored ids remembered at the door, 3 bytes each; older ones are told by workers; 0: none",
+    )
+    credited_types: list[str] = Field(
+        [],
+        description="relevantTypes (IRIs) of context agents and groups that a statement is credited to, beside its "
+        "actor; those that name no type always are",
     )
     rate_limit_per_second: Annotated[float, Field(ge=0)] = Field(
         0.0, description="statements a second and provider, averaged; 0: no limit"
@@ -182,6 +187,23 @@ class StreamsSettings(_Section):
     )
 
 
+class ForwardingSettings(_Section):
+    """The service that sends statements on to other learning record stores."""
+
+    host: str = Field("127.0.0.1", description="address of metrics")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(6167, description="port of metrics")
+    refresh_seconds: Annotated[float, Field(gt=0)] = Field(
+        5.0, description="how often forwards are read again from the registry"
+    )
+    batch_statements: Annotated[int, Field(ge=1)] = Field(100, description="most statements in one request")
+    batch_bytes: Annotated[int, Field(ge=1024)] = Field(1024 * 1024, description="bytes of one request, about")
+    connections: Annotated[int, Field(ge=1)] = Field(4, description="requests to one LRS at the same time")
+    timeout_seconds: Annotated[float, Field(gt=0)] = Field(30.0, description="time for one answer")
+    longest_wait_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="longest pause before an LRS that takes nothing is tried again"
+    )
+
+
 class DistrictSettings(_Section):
     """What depends on the district."""
 
@@ -232,6 +254,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     streams: StreamsSettings = Field(default_factory=StreamsSettings)
     dashboards: DashboardsSettings = Field(default_factory=DashboardsSettings)
+    forwarding: ForwardingSettings = Field(default_factory=ForwardingSettings)
     district: DistrictSettings = Field(default_factory=DistrictSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

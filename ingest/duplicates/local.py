@@ -87,14 +87,18 @@ class LocalReservations:
                 while more:
                     more = self._read_some()
                     await asyncio.sleep(0)
-                if self._is_due():
-                    with self._alone():
-                        self._catch_up()
-                        if self._is_due():
-                            self._begin(self._number + 1)
+                self.look_after()
             except (OSError, ReservationsAwayError) as error:
                 log.warning("the ids that are taken cannot be read", error=repr(error))
                 self._forget()
+
+    def look_after(self) -> None:
+        """Begin the next file when it is time. Raises OSError, ReservationsAwayError."""
+        if self._is_due():
+            with self._alone():
+                self._catch_up()
+                if self._is_due():
+                    self._begin(self._number + 1)
 
     def close(self) -> None:
         self._forget()

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from infra.runtime.compiled import compiled
 from ingest.xapi.agents import exact, slots
@@ -16,6 +17,13 @@ from schemas import packing
 from schemas.events import TIMESTAMP_GENERATED
 
 _compiled: Final = compiled("ingest.xapi.native._speed")
+
+
+class Party(NamedTuple):
+    """A context agent or group: its place among the agents of its statement, and how it took part (IRIs)."""
+
+    place: int
+    relevant_types: Sequence[str]
 
 
 class Valid(Protocol):
@@ -39,6 +47,9 @@ class Valid(Protocol):
         """What verb and skills of each depend on, a line each: the verb, the activity (empty where the object is
         none), the activities of grouping and category."""
 
+    def parties(self) -> dict[int, list[Party]]:
+        """Context agents and groups (2.0.0 4.2.6), of those statements that have any."""
+
     def stamp(self, provider_id: bytes, authority: bytes, stored: int, stored_text: bytes, version: bytes, /) -> None:
         """What is the same for all of them (xapi.stamp.Stamp)."""
 
@@ -47,6 +58,9 @@ class Valid(Protocol):
     ) -> bytes:
         """The packed item of one (schemas.packing); ``keys`` for its agents, ``meaning`` as packed. ``flags`` without
         TIMESTAMP_GENERATED."""
+
+    def digest(self, index: int, /) -> int:
+        """The digest of one of which an item was made."""
 
 
 class Accepted:
@@ -59,6 +73,7 @@ class Accepted:
         for one in statements:
             one.pop("authority", None)
         self._slots = [slots(one) for one in statements]
+        self._digests = [0] * self.count
         self._provider_id = ""
         self._stamp = Stamp(0, "", "")
 
@@ -71,6 +86,22 @@ class Accepted:
     def meanings(self) -> list[bytes]:
         return ["\n".join((one["verb"]["id"], *_activities(one))).encode() for one in self._statements]
 
+    def parties(self) -> dict[int, list[Party]]:
+        found = {}
+        for index, one in enumerate(self._statements):
+            context = one.get("context", {})
+            inside = {id(party) for name in ("contextAgents", "contextGroups") for party in context.get(name, ())}
+            if inside:
+                found[index] = [
+                    Party(place, holder.get("relevantTypes", ()))
+                    for place, (holder, _) in enumerate(self._slots[index])
+                    if id(holder) in inside
+                ]
+        return found
+
+    def digest(self, index: int, /) -> int:
+        return self._digests[index]
+
     def stamp(self, provider_id: bytes, authority: bytes, stored: int, stored_text: bytes, version: bytes, /) -> None:
         self._provider_id = provider_id.decode()
         self._stamp = Stamp(stored, authority.decode(), version.decode())
@@ -82,6 +113,7 @@ class Accepted:
             holder[name] = key
         # Stamped anew for each student that it is credited to: few statements have more than one.
         stamped = stamp(dict(self._statements[index]), statement_id, self._stamp)
+        self._digests[index] = stamped.digest
         return b"".join(
             (
                 packing.sized(statement_id.encode()),

@@ -169,7 +169,8 @@ def kept(statements: Valid, *, version_2: bool) -> list[Any]:
         keys = tuple(f"key-{number}.1" for number in range(len(own)))
         for student, flags in (("s" * 36, 0), ("t" * 36, 4)):
             one = statements.item(index, ids[index] or UUID, keys, student, b"\x02v\0", flags)
-            made.append((ids[index], own, meanings[index], one))
+            made.append((ids[index], own, meanings[index], one, statements.digest(index)))
+    made.append(statements.parties())
     return made
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 
 from infra.runtime.metrics import IngestMetrics, process_registry
 from ingest import publisher
+from ingest.duplicates.taking import Taking
 from ingest.errors import ApiError
-from ingest.publisher import MAX_ENVELOPE_BYTES, MAX_ENVELOPE_ITEMS, Part, Publisher
+from ingest.publisher import MAX_ENVELOPE_BYTES, MAX_ENVELOPE_ITEMS, Part, Publisher, TakenError
 from schemas import packing
 from schemas.avro_registry import FileSchemaRegistry
 from schemas.codec import envelope_codec
@@ -60,12 +62,34 @@ class Log:
         return answer
 
 
-def made(log: Log, max_pending: int = 100_000) -> Publisher:
+class Free:
+    """Reservations that refuse the ids they are told to."""
+
+    def __init__(self) -> None:
+        self.others: set[bytes] = set()
+        self.rounds: list[list[list[Taking]]] = []
+
+    async def take(self, requests: Sequence[Sequence[Taking]]) -> list[list[int]]:
+        self.rounds.append([list(one) for one in requests])
+        return [[index for index, (one, _) in enumerate(request) if one in self.others] for request in requests]
+
+
+def made(log: Log, max_pending: int = 100_000, free: Free | None = None) -> Publisher:
     link: Any = log
+    reservations: Any = free or Free()
     framing = packing.framing(FileSchemaRegistry())
     metrics = IngestMetrics(process_registry())
     return Publisher(
-        "statements", "i", framing, link, link, metrics, lambda: NOW, timeout_seconds=5.0, max_pending=max_pending
+        "statements",
+        "i",
+        framing,
+        link,
+        link,
+        reservations,
+        metrics,
+        lambda: NOW,
+        timeout_seconds=5.0,
+        max_pending=max_pending,
     )
 
 
@@ -159,3 +183,29 @@ async def test_a_failed_round_answers_503_to_all_of_it_and_what_is_too_large_or_
     with pytest.raises(ApiError, match="too large") as refused:
         await publisher_.publish("p", NOW, {0: Part([item(8 * 1024 * 1024)], [])})
     assert refused.value.status == 413
+
+
+async def test_requests_that_go_together_take_their_ids_in_one_look_up_and_one_whose_id_is_taken_falls_out() -> None:
+    log, free = Log(), Free()
+    publisher_ = made(log, free=free)
+    free.others.add(b"2" * 16)
+    takings = [[(str(number).encode() * 16, number)] for number in range(4)]
+    told = await asyncio.gather(
+        *(publisher_.publish("p", NOW, {0: Part([item()], [])}, taking) for taking in takings), return_exceptions=True
+    )
+    assert free.rounds == [takings]
+    assert [len(envelope.items) for _, envelope, _ in log.records] == [3]
+    assert [isinstance(one, TakenError) for one in told] == [False, False, True, False]
+    assert isinstance(told[2], TakenError)
+    assert told[2].conflicts == [0]
+
+
+async def test_nothing_is_published_when_all_requests_of_a_round_fall_out() -> None:
+    log, free = Log(), Free()
+    publisher_ = made(log, free=free)
+    free.others.add(b"1" * 16)
+    with pytest.raises(TakenError):
+        await publisher_.publish("p", NOW, {0: Part([item()], [])}, [(b"1" * 16, 1)])
+    assert not log.records
+    await publisher_.publish("p", NOW, {0: Part([item()], [])}, [(b"3" * 16, 1)])
+    assert len(log.records) == 1

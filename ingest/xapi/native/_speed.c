@@ -208,7 +208,7 @@ static PyObject *reading_item(reading *self, PyObject *arguments) {
         PyErr_SetString(PyExc_IndexError, "no such statement, or not stamped");
         return NULL;
     }
-    const statement *s = &self->all[index];
+    statement *s = &self->all[index];
     const node *agents[4];
     int count = agents_of(s, agents);
     if (PyTuple_GET_SIZE(keys) != count) {
@@ -240,7 +240,8 @@ static PyObject *reading_item(reading *self, PyObject *arguments) {
     if (s->timestamp) put(head, s->timestamp->text.at, s->timestamp->text.size);
     else put_bytes(head, self->stored_text);
     PUT(head, "\",\"version\":\"");
-    put_bytes(head, self->version);
+    if (s->version) put(head, s->version->text.at, s->version->text.size);
+    else put_bytes(head, self->version);
     PUT(head, "\",");
     size_t begin = head->size;
     put_sized(head, id, (size_t)id_size);
@@ -249,7 +250,8 @@ static PyObject *reading_item(reading *self, PyObject *arguments) {
     put_bytes(head, meaning);
     put_long(head, s->timestamp ? s->time : self->stored);
     put_long(head, self->stored);
-    put_long(head, digest((const unsigned char *)content->data, content->size));
+    s->digest = digest((const unsigned char *)content->data, content->size);
+    put_long(head, s->digest);
     put_long(head, flags | (s->timestamp ? 0 : 2));
     put_long(head, (int64_t)(begin + content->size - 1));
     if (head->failed) return PyErr_NoMemory();
@@ -262,6 +264,19 @@ static PyObject *reading_item(reading *self, PyObject *arguments) {
     memcpy(to + front + begin, content->data + 1, content->size - 1);
     return made;
 }
+
+static PyObject *reading_digest(reading *self, PyObject *number) {
+    Py_ssize_t index = PyLong_AsSsize_t(number);
+    if (index == -1 && PyErr_Occurred()) return NULL;
+    if (index < 0 || index >= self->count) {
+        PyErr_SetString(PyExc_IndexError, "no such statement");
+        return NULL;
+    }
+    return PyLong_FromLongLong(self->all[index].digest);
+}
+
+/* Statements with context agents or groups are left to the reference. */
+static PyObject *reading_parties(reading *Py_UNUSED(self), PyObject *Py_UNUSED(none)) { return PyDict_New(); }
 
 static PyObject *reading_get_count(reading *self, void *Py_UNUSED(closure)) { return PyLong_FromSsize_t(self->count); }
 static PyObject *reading_get_single(reading *self, void *Py_UNUSED(closure)) { return PyBool_FromLong(self->single); }
@@ -282,6 +297,8 @@ static PyMethodDef reading_methods[] = {
     {"item", (PyCFunction)reading_item, METH_VARARGS,
      "item(index, statement_id, keys, student_id, meaning, flags): the Avro datum of an item; meaning: that of verb and "
      "skills."},
+    {"digest", (PyCFunction)reading_digest, METH_O, "digest(index): that of the item that was made last."},
+    {"parties", (PyCFunction)reading_parties, METH_NOARGS, "Context agents and groups: there are none."},
     {NULL, NULL, 0, NULL},
 };
 

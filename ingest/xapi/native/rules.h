@@ -9,8 +9,8 @@
 
 /* What is known of a valid statement; pointers into the tree. */
 typedef struct {
-    node *root, *actor, *object, *context, *id, *timestamp, *verb_id, *activity_id, *instructor, *team, *activities;
-    int64_t time;
+    node *root, *actor, *object, *context, *id, *timestamp, *version, *verb_id, *activity_id, *instructor, *team, *activities;
+    int64_t time, digest; /* the digest is there once an item was made */
 } statement;
 
 #define EACH(member, of) for (node *member = (of)->inner, *member##_end = member + (of)->count; member < member##_end; member++)
@@ -302,7 +302,10 @@ static int valid(node *n, int version_2, statement *of) {
             of->timestamp = one;
         } else if (IS(one->key, "stored")) {
             if (one->kind != STRING || !timestamp(&one->text, &ignored)) return 0;
-        } else if (!IS(one->key, "version") || !version(one)) {
+        } else if (IS(one->key, "version")) {
+            if (!version(one)) return 0;
+            if (!version_2) of->version = one;
+        } else {
             return 0;
         }
     }
