@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, calibrate, dead_letters, rebuild, replay, services, stack
+from infra.cli import admin, calibrate, dead_letters, forward, rebuild, replay, services, stack
 
 app = typer.Typer(
     name="roundtrip",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 stack.register(app)
 services.register(app)
+forward.register(app)
 calibrate.register(app)
 rebuild.register(app)
 app.add_typer(replay.app, name="replay")

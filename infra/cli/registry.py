@@ -13,6 +13,7 @@ from infra.cli.context import UsageFault, load_settings
 from infra.runtime.registry import migrate, open_registry
 from infra.runtime.settings import Settings
 from ingest.credentials import ProviderFaultError
+from ingest.forwarding.store import ForwardFaultError
 from ingest.identity.moving import IdentityFaultError
 
 
@@ -28,7 +29,7 @@ def registry(data_dir: Path | None) -> Iterator[tuple[Settings, Connection]]:
     try:
         with engine.begin() as connection:
             yield settings, connection
-    except (ProviderFaultError, IdentityFaultError) as error:
+    except (ProviderFaultError, IdentityFaultError, ForwardFaultError) as error:
         raise UsageFault(str(error)) from None
     finally:
         engine.dispose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from infra.dev import health
+from infra.dev import health, ports
 from infra.dev.datadir import DataDir
 from infra.dev.front.process import Front
 from infra.dev.supervisor import Spec
@@ -62,6 +62,19 @@ def service_specs(
         )
     )
     return specs
+
+
+def forward_spec(settings: Settings, data: DataDir, environment: Mapping[str, str]) -> Spec:
+    """The service that sends statements on to other learning record stores."""
+    own = settings.forwarding
+    port = ports.choose("forwarding", own.port, own.host, set()).number
+    return Spec(
+        "forwarding",
+        [*COMMAND, "forward"],
+        data.log("forwarding"),
+        {**environment, "ROUNDTRIP_FORWARDING__PORT": str(port)},
+        ready=health.http(f"http://{own.host}:{port}/metrics"),
+    )
 
 
 def simulation_spec(data: DataDir, environment: Mapping[str, str], arguments: Sequence[str]) -> Spec:

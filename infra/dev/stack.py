@@ -13,21 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from infra.dev import datadir, ports, processes
 from infra.dev.broker import Broker
-from infra.dev.children import front_spec, service_specs, simulation_spec
+from infra.dev.children import forward_spec, front_spec, service_specs, simulation_spec
 from infra.dev.datadir import DataDir
 from infra.dev.front.process import Front
 from infra.dev.meter import Meter
-from infra.dev.supervisor import Spec, Supervisor
+from infra.dev.supervisor import Spec, StartError, Supervisor
 from infra.dev.terminal import Phase, Service, Terminal, View, open_terminal
 from infra.runtime import clickhouse, kafka, registry
 from infra.runtime.settings import Settings
+from ingest.forwarding.store import active
 
 HOST = "127.0.0.1"
 BROKER_PORT = 9092
 LOCAL_PARTITIONS = 4
+FORWARDS_EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ class Stack:
         self._notices: list[str] = list(places.notices)
         self._environment = child_environment(settings)
         self._meter = Meter(settings, time.monotonic)
+        self._forwarding = False
+        self._look_at = 0.0
         self._supervisor = Supervisor(self._notices.append, self._tick)
 
     def run(self) -> int:
@@ -174,7 +179,7 @@ class Stack:
                 self._start()
                 if not supervisor.stopping:
                     self._phase, self._doing = "running", ""
-                    supervisor.watch()
+                    supervisor.watch(self._start_forwarding)
                 self._phase = "stopping"
                 self._tick()
         finally:
@@ -207,6 +212,29 @@ class Stack:
         if self._options.demo:
             self._doing = "starting the simulated providers"
             supervisor.start(simulation_spec(data, self._environment, self._options.simulation))
+
+    def _start_forwarding(self) -> None:
+        """Start the forwarding once there is a forward: most districts have none."""
+        if self._forwarding or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + FORWARDS_EVERY_SECONDS
+        if not self._supervisor.meanwhile(self._has_forwards):
+            return
+        self._forwarding = True
+        try:
+            self._supervisor.start(forward_spec(self._settings, self._data, self._environment))
+        except StartError as error:  # it is tried again by the supervisor, and no reason to stop all others
+            self._notices.append(str(error))
+
+    def _has_forwards(self) -> bool:
+        engine = registry.open_registry(self._settings.registry_url())
+        try:
+            with engine.connect() as connection:
+                return active(connection)
+        except SQLAlchemyError:
+            return False
+        finally:
+            engine.dispose()
 
     def _migrate(self) -> None:
         kafka.create_topics(self._settings.kafka)

@@ -262,10 +262,11 @@ class Supervisor:
             child.tick(self._pool, _ignore if starting else self._notice)
         self._on_tick()
 
-    def watch(self) -> None:
-        """Tick until a stop is asked for."""
+    def watch(self, between: Callable[[], None] = lambda: None) -> None:
+        """Tick until a stop is asked for; ``between`` may start more children."""
         while not self.stopping:
             self.tick()
+            between()
             time.sleep(TICK_SECONDS)
 
     def ask_to_stop(self) -> None:

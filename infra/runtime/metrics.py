@@ -128,7 +128,35 @@ class StreamsMetrics(_Group):
         )
 
 
-GROUPS: tuple[type[IngestMetrics | StreamsMetrics], ...] = (IngestMetrics, StreamsMetrics)
+class ForwardMetrics(_Group):
+    """Of the service that sends statements on to other learning record stores."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self.statements = self._counter(
+            "forward_statements_total",
+            "statements sent on: delivered, known (the other LRS had them) or failed (among the dead letters)",
+            "forward",
+            "outcome",
+        )
+        self.requests = self._counter(
+            "forward_requests_total", "requests by the other LRS's answer; none where there was none",
+            "forward", "status",
+        )  # fmt: skip
+        self.lag = self._gauge(
+            "forward_lag_records", "envelopes in the log that are not sent on yet", "forward", "partition"
+        )
+        self.waiting = self._gauge("forward_waiting", "1 while the other LRS takes nothing", "forward")
+        self.delay = self._histogram(
+            "forward_delay_seconds", "from a statement's stored time to its delivery", "forward", buckets=DELAY_SECONDS
+        )
+
+
+GROUPS: tuple[type[IngestMetrics | StreamsMetrics | ForwardMetrics], ...] = (
+    IngestMetrics,
+    StreamsMetrics,
+    ForwardMetrics,
+)
 
 
 def process_registry() -> CollectorRegistry:
