@@ -39,7 +39,7 @@ from ingest.limits import Allowance, Quotas, RateLimit
 from ingest.minutes import Minutes
 from ingest.producers import Link, producer
 from ingest.progress import Progress
-from ingest.protocol import Protocol
+from ingest.protocol import bounded
 from ingest.publisher import Publisher
 from ingest.quarantine.clock import QuarantineClock
 from ingest.quarantine.keeper import Quarantine
@@ -292,7 +292,7 @@ def serve(settings: Settings) -> int:
         host=settings.ingest.host,
         port=settings.ingest.port,
         loop="uvloop",
-        http=Protocol,
+        http=bounded(settings.ingest.request_timeout_seconds, settings.ingest.max_body_bytes),
         ws="none",
         lifespan="on",
         access_log=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import uvicorn
 
 from infra.dev.ports import any_free
-from ingest.protocol import WHOLE_BYTES, Protocol
+from ingest.protocol import HEAD_BYTES, WHOLE_BYTES, Protocol, bounded
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HEAD = "POST /xapi/statements HTTP/1.1\r\nHost: door\r\n{extra}Content-Length: {length}\r\n\r\n"
@@ -45,10 +46,10 @@ class Application:
 
 
 @asynccontextmanager
-async def serving(application: Application) -> AsyncIterator[Streams]:
+async def serving(application: Application, protocol: type[Protocol] = Protocol) -> AsyncIterator[Streams]:
     port = any_free("127.0.0.1")
     config = uvicorn.Config(
-        application, host="127.0.0.1", port=port, http=Protocol, ws="none", lifespan="off", log_config=None
+        application, host="127.0.0.1", port=port, http=protocol, ws="none", lifespan="off", log_config=None
     )  # fmt: skip
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve())
@@ -144,3 +145,107 @@ async def test_a_client_that_leaves_does_not_stop_the_application() -> None:
         await asyncio.sleep(0.1)
         application.held.set()
     assert application.pieces == [1]
+
+
+LONG_WAY = "POST /xapi/activities/state HTTP/1.1\r\nHost: door\r\nContent-Length: 10\r\n\r\n"
+HURRIED = bounded(0.4, WHOLE_BYTES)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /xapi/state",
+        HEAD.format(extra="", length=10).encode()[:-10],
+        HEAD.format(extra="", length=10).encode(),
+        HEAD.format(extra="", length=10).encode() + b"half",
+        LONG_WAY.encode() + b"half",
+        b"POST /xapi/statements HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    ],
+)
+async def test_a_request_that_is_half_sent_is_told_so_and_its_connection_ends(sent: bytes) -> None:
+    async with serving(Application(), HURRIED) as (reader, writer):
+        writer.write(request(b"first"))
+        assert (await answer(reader))[1] == "/xapi/statements 5"
+        writer.write(sent)
+        head, body = await answer(reader)
+        assert head.startswith("http/1.1 408")
+        assert "connection: close\r\n" in head
+        [fault] = json.loads(body)["faults"]
+        assert fault["rule"] == "limit.time"
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+
+
+async def test_bytes_that_drip_in_do_not_keep_a_request_alive() -> None:
+    async with serving(Application(), HURRIED) as (reader, writer):
+        dripping = asyncio.create_task(drip(writer))
+        head, _ = await answer(reader)
+        assert head.startswith("http/1.1 408")
+        dripping.cancel()
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    """A body of which a byte comes now and then."""
+    writer.write(HEAD.format(extra="", length=10_000).encode())
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def test_who_connects_and_says_nothing_is_told_nothing() -> None:
+    async with serving(Application(), HURRIED) as (reader, _writer):
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+
+
+async def test_time_that_the_application_takes_is_not_the_clients() -> None:
+    application = Application()
+    application.held = asyncio.Event()
+    async with serving(application, HURRIED) as (reader, writer):
+        writer.write(request(b"a") + request(b"bc") + LONG_WAY.encode())
+        await asyncio.sleep(1.2)
+        application.held.set()
+        assert (await answer(reader))[1] == "/xapi/statements 1"
+        assert (await answer(reader))[1] == "/xapi/statements 2"
+        writer.write(b"0123456789")
+        assert (await answer(reader))[1] == "/xapi/activities/state 10"
+
+
+@pytest.mark.parametrize("line", [b"GET /xapi/statements?agent=", b"GET / HTTP/1.1\r\nX-Long: "])
+async def test_a_head_without_end_is_refused(line: bytes) -> None:
+    async with serving(Application()) as (reader, writer):
+        writer.write(line + b"x" * (HEAD_BYTES + 1))
+        head, body = await answer(reader)
+        assert head.startswith("http/1.1 431")
+        assert json.loads(body)["faults"][0]["rule"] == "limit.head"
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+
+
+async def test_each_answer_has_one_date_whichever_way_it_took() -> None:
+    async with serving(Application(), HURRIED) as (reader, writer):
+        for sent in (request(b"short"), LONG_WAY.encode() + b"0123456789", b"POST /"):
+            writer.write(sent)
+            head, _ = await answer(reader)
+            assert head.count("\r\ndate: ") == 1
+
+
+class Refusing:
+    """Answers 413 without reading, as the door does for a body that is too large."""
+
+    async def __call__(self, scope: Any, _receive: Any, send: Callable[[Any], Any]) -> None:
+        if scope["type"] == "http":
+            headers = [(b"content-length", b"3"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 413, "headers": headers})
+            await send({"type": "http.response.body", "body": b"big"})
+
+
+async def test_a_refusal_reaches_a_client_that_is_still_sending() -> None:
+    length = 64 * 1024 * 1024
+    async with serving(Refusing(), HURRIED) as (reader, writer):  # type: ignore[arg-type]
+        writer.write(HEAD.format(extra="", length=length).encode())
+        piece = b"x" * 1_000_000
+        for _ in range(8):
+            writer.write(piece)
+            await writer.drain()
+        head, body = await answer(reader)
+        assert (head.split("\r\n")[0], body) == ("http/1.1 413 request entity too large", "big")
+        assert await asyncio.wait_for(reader.read(), 30) == b""
