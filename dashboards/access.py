@@ -133,6 +133,30 @@ def _reason(scope: Scope, student: StudentFacts) -> str:
     return ""
 
 
+GRANTED_BY_PROVIDERS: Final = frozenset({"statements/write", "statements/read/mine", "state", "profile", "define"})
+"""Scopes that a provider may give its own credentials; what reads more than its own is the district's to give."""
+
+
+def manage(viewer: Viewer, provider_id: str) -> Decision:
+    """Whether a viewer may see what a provider has in quarantine and change its credentials, rules and mappings."""
+    if viewer.role is Role.OPERATOR:
+        return Decision(True, "operators manage all providers")
+    if viewer.role is Role.PROVIDER and Scope("provider", provider_id) in viewer.scopes:
+        return Decision(True, "the provider is their own", Scope("provider", provider_id))
+    return Decision(False, f"The role {viewer.role} does not manage this provider.")
+
+
+def may_limit(viewer: Viewer) -> bool:
+    """Whether a viewer sets rate and quota of providers: nobody does their own."""
+    return viewer.role is Role.OPERATOR
+
+
+def grants(viewer: Viewer, scopes: Iterable[str]) -> list[str]:
+    """Of the scopes of credentials those that a viewer may give, sorted."""
+    everything = viewer.role is Role.OPERATOR
+    return sorted(one for one in scopes if everything or one in GRANTED_BY_PROVIDERS)
+
+
 class RowFilter(TypedDict):
     """Server-side parameters of queries/scope_students.sql."""
 

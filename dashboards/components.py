@@ -228,6 +228,11 @@ def staleness(context: Context) -> None:
             )
 
 
+def notice_good(sentence: str) -> None:
+    """One line that says that something is right."""
+    st.html(f'<div class="rt-bar rt-bar-good" role="status">{icon("check_circle", "rt-good")} {text(sentence)}</div>')
+
+
 def not_allowed(reason: str) -> None:
     """The page that a forged or outdated link ends at."""
     st.html(

@@ -8,16 +8,30 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards import components as ui
-from dashboards.access import provider_filter
+from dashboards.access import manage, provider_filter
 from dashboards.intervals import quantile
+from dashboards.screens import provider_credentials, provider_mapping, provider_quarantine, provider_sandbox
+from dashboards.screens.provider_acts import say
 from dashboards.session import Context
 from dashboards.store import Row
+from infra.runtime import quarantine
 
 _SPANS = {
     "1 hour": (timedelta(hours=1), 60),
     "24 hours": (timedelta(hours=24), 900),
     "7 days": (timedelta(days=7), 7200),
 }
+
+
+_VIEWS = {
+    "arrives": ":material/input: What arrives",
+    "quarantine": ":material/inventory_2: Quarantine",
+    "credentials": ":material/key: Credentials",
+    "mapping": ":material/schema: Mapping",
+    "sandbox": ":material/science: Sandbox",
+}
+_OPEN = frozenset({"arrives", "mapping"})
+"""Views of those who do not manage the provider."""
 
 
 def page(context: Context) -> None:
@@ -36,15 +50,56 @@ def page(context: Context) -> None:
             provider = st.selectbox(
                 "Provider", mine, index=first, key="provider", format_func=context.catalogue.provider, width=260
             )
-        span = st.segmented_control("Time", list(_SPANS), default="1 hour", required=True, key="provider-span")
-        with st.popover("Send a first statement", icon=":material/terminal:"):
-            _curl(context)
+        view = _view(context, provider)
+        span = "1 hour"
+        if view == "arrives":
+            span = str(st.segmented_control("Time", list(_SPANS), default=span, required=True, key="provider-span"))
+            with st.popover("Send a first statement", icon=":material/terminal:"):
+                _curl(context)
+    say()
+    draw = {
+        "quarantine": provider_quarantine.view,
+        "credentials": provider_credentials.view,
+        "sandbox": provider_sandbox.view,
+    }.get(view)
+    if draw is not None:
+        # Not read again by itself: nothing moves under somebody who edits.
+        ui.guarded(f"provider-{view}", lambda: draw(context, provider), 300)
+        return
 
-    @ui.live(context, "provider", 92, 240, 200)
+    @ui.live(context, f"provider-{view}", 92, 240, 200)
     def body() -> None:
-        _body(context, provider, span or "1 hour")
+        if view == "mapping":
+            since = _floor(context.now() - timedelta(days=7), 3600)
+            [coverage] = context.store.query(context.viewer, "provider_coverage", since=since, provider=provider)
+            provider_mapping.view(context, provider, coverage, since)
+        else:
+            _body(context, provider, span)
 
     body()
+
+
+def _view(context: Context, provider: str) -> str:
+    """What of the provider is looked at; part of the address, so that a link opens as it was."""
+    labels = dict(_VIEWS)
+    if manage(context.viewer, provider).allowed:
+        try:
+            with context.registry.connect() as connection:
+                counts = quarantine.counts(connection, provider)
+        except ui.UNAVAILABLE:
+            counts = quarantine.Counts(0, 0, 0, 0)
+        if waiting := counts.waiting + counts.ready:
+            labels["quarantine"] += f" {words.count(waiting)}"
+    else:
+        labels = {name: label for name, label in labels.items() if name in _OPEN}
+    wanted = st.query_params.get("view", "arrives")
+    view = st.segmented_control(
+        "View", list(labels), default=wanted if wanted in labels else "arrives", required=True, key="provider-view",
+        format_func=labels.__getitem__,
+    )  # fmt: skip
+    if view != st.query_params.get("view", "arrives"):
+        st.query_params["view"] = str(view)
+    return str(view)
 
 
 def _may(context: Context, provider_id: str) -> bool:
@@ -99,11 +154,8 @@ def _body(context: Context, provider: str, span: str) -> None:
             says="Median, 95th and 99th percentile of the time to answer",
             key="provider-latency",
         )
-    errors, mapping = st.tabs([":material/error: Rejected", ":material/schema: Mapping coverage"])
-    with errors:
-        _errors(context, faults, span)
-    with mapping:
-        _mapping(context, provider, coverage, coverage_since)
+    ui.section("Rejected, and why", "a status of 200: kept aside in quarantine, the rest of the batch accepted")
+    _errors(context, faults, span)
 
 
 def _floor(then: datetime, step_s: int) -> datetime:
@@ -180,41 +232,3 @@ def _errors(context: Context, faults: list[Row], span: str) -> None:
         ],
         says="Why requests were refused",
     )  # fmt: skip
-
-
-def _mapping(context: Context, provider: str, coverage: Row, since: datetime) -> None:
-    activities = context.store.query(context.viewer, "provider_unaligned", since=since, provider=provider)
-    verbs = context.store.query(context.viewer, "provider_unmapped_verbs", since=since, provider=provider)
-    now = context.now()
-    known = coverage["verb_known"] / coverage["statements"] if coverage["statements"] else None
-    left, right = st.columns([1.5, 1], gap="medium")
-    with left:
-        ui.section("Activities that tell an outcome and have no skill", "7 days; the 20 most frequent")
-        if activities:
-            ui.table(
-                {"name": "Activity", "statements": "#Statements", "last": "Last seen"},
-                [
-                    {
-                        "name": f"{ui.text(row['name'])}<br><code class='rt-soft'>{ui.text(row['activity'])}</code>",
-                        "statements": words.count(row["statements"]),
-                        "last": f'<span class="rt-nowrap">{words.moment(row["last_at"], now, context.zone)}</span>',
-                    }
-                    for row in activities
-                ],
-                says="Activities without a skill",
-            )
-        else:
-            ui.empty("None", "Every outcome of the last 7 days is aligned to a skill.")
-    with right:
-        ui.section("Verbs without a meaning", f"7 days; {words.percent(known)} of statements are understood")
-        if verbs:
-            ui.table(
-                {"verb": "Verb", "statements": "#Statements"},
-                [
-                    {"verb": f"<code>{ui.text(row['verb_iri'])}</code>", "statements": words.count(row["statements"])}
-                    for row in verbs
-                ],
-                says="Unmapped verbs",
-            )
-        else:
-            ui.empty("None", "Every verb of the last 7 days has a meaning.")

@@ -10,18 +10,22 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from infra.cli import admin_identity
+from infra.cli import admin_identity, admin_maps, admin_quarantine, forward
 from infra.cli.context import DataDir, UsageFault
 from infra.cli.registry import now_us, registry
 from infra.runtime.settings import Settings
 from ingest import credentials
-from schemas import verbs
 from schemas.registry import tables
 
-app = typer.Typer(help="Providers, credentials, verbs, alignments, identities.", no_args_is_help=True)
+app = typer.Typer(help="Providers, credentials, quarantine, verbs, alignments, identities.", no_args_is_help=True)
 provider = typer.Typer(help="Content providers and their credentials.", no_args_is_help=True)
 app.add_typer(provider, name="provider")
 app.add_typer(admin_identity.app, name="identity")
+app.add_typer(admin_maps.verb, name="verb")
+app.add_typer(admin_maps.activity, name="activity")
+app.add_typer(admin_quarantine.quarantine, name="quarantine")
+app.add_typer(admin_quarantine.repair, name="repair")
+app.add_typer(forward.app, name="forward")
 
 ProviderId = Annotated[str, typer.Argument(metavar="PROVIDER", help="Short id: a-z, 0-9 and -.")]
 
@@ -103,25 +107,6 @@ def _switch(data_dir: Path | None, provider_id: str, key: str, *, disabled: bool
             raise UsageFault(f"credential {key} is not of provider {provider_id}")
         credentials.disable(connection, key=key, provider_id="" if key else provider_id, disabled=disabled)
     typer.echo(f"{key or provider_id}: {'disabled' if disabled else 'enabled'}")
-
-
-@provider.command("verb")
-def provider_verb(
-    provider_id: ProviderId,
-    iri: Annotated[str, typer.Argument(metavar="IRI", help="verb.id as the provider sends it.")],
-    means: Annotated[str, typer.Argument(metavar="VERB", help="Canonical verb that it means.")],
-    data_dir: DataDir = None,
-) -> None:
-    """Map a provider's own verb to one of ours, for statements accepted from now on."""
-    if means not in verbs.ALL:
-        raise UsageFault(f"{means!r} is no canonical verb: use one of {', '.join(sorted(verbs.ALL))}")
-    own = tables.provider_verbs
-    with registry(data_dir) as (_, connection):
-        if not connection.scalar(select(tables.providers.c.name).where(tables.providers.c.provider_id == provider_id)):
-            raise UsageFault(f"there is no provider {provider_id}: add it first")
-        connection.execute(own.delete().where(own.c.provider_id == provider_id, own.c.verb_iri == iri))
-        connection.execute(own.insert().values(provider_id=provider_id, verb_iri=iri, verb=means))
-    typer.echo(f"{provider_id}: {iri} means {means}")
 
 
 @app.command("skills")

@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from infra.runtime.providers import ProviderFaultError, note_change, require
 from schemas.registry.lrs import quarantined, repairs
 
+Rules = Sequence[Row[Any]]
+"""Rows of the table repairs."""
+
 STATES = ("waiting", "replayed", "discarded")
 
 
@@ -105,7 +108,7 @@ def _decide(connection: Connection, item_id: str, values: dict[str, Any]) -> Non
         raise ProviderFaultError(f"{item_id} was {found.status} already")
 
 
-def rules(connection: Connection, provider_id: str = "", *, disabled: bool = False) -> Sequence[Row[Any]]:
+def rules(connection: Connection, provider_id: str = "", *, disabled: bool = False) -> Rules:
     """Rules of repair of a provider (empty: of all), oldest first; with ``disabled`` those no longer applied, too."""
     own = repairs.c
     query = select(repairs).order_by(own.created_at, own.repair_id)

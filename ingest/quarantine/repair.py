@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ingest.xapi.faults import Faults, Rule
-from ingest.xapi.parse import DECODER, SORTED, parse
+from ingest.xapi.parse import DECODER, ENCODER, SORTED, parse
 from ingest.xapi.terms import SIGNATURE
 from ingest.xapi.validation import batch
 from ingest.xapi.version import TWO
@@ -114,6 +114,20 @@ def check(statement: Any, version: str) -> Faults:
     if not faults and any(one["usageType"] == SIGNATURE for one in statement.get("attachments", ())):
         faults.add(SIGNED, "$.attachments", "is signed: a repaired statement is not the one that was signed")
     return faults
+
+
+def read(text: str) -> Any:
+    """The JSON value in a text, numbers to the digit; raises RepairFaultError that says where it is malformed."""
+    faults = Faults()
+    value = parse(text.encode(), faults)
+    if faults:
+        raise RepairFaultError(faults[0].message)
+    return value
+
+
+def write(value: Any) -> str:
+    """A value as JSON, numbers to the digit."""
+    return ENCODER.encode(value).decode()
 
 
 def check_text(text: str, version: str) -> tuple[Any, Faults]:
