@@ -1,0 +1,1 @@
+"""Import of statements from elsewhere, through the door that everyone takes."""
