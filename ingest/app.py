@@ -149,10 +149,10 @@ class Service:
             most_parameters=ingest.max_parameters,
             cors=Cors(ingest.cors_origins) if ingest.cors_origins else None,
         )
-        reads = StatementReads(self._progress, self._store, self._agents)
+        self._sandbox = Sandbox(self._engine, now, ingest.sandbox_statements, ingest.authority_home_page)
+        reads = StatementReads(self._progress, self._store, self._agents, self._attachments, self._sandbox)
         self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
         self._quarantine = Quarantine(self._engine, minutes, measured, now, ingest.quarantine_statements)
-        self._sandbox = Sandbox(self._engine, now, ingest.sandbox_statements, ingest.authority_home_page)
         self._quotas = Quotas(minutes, instance, self._store.run, now, self._authenticator.any_quota)
         allowance = Allowance(RateLimit(ingest.rate_limit_per_second, ingest.rate_limit_burst), self._quotas)
         self.statements = Statements(

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 from clickhouse_connect.driver.exceptions import Error as StoreError
 from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
+from ingest.attachments.multipart import mixed
+from ingest.attachments.store import AttachmentStore, AttachmentStoreError
 from ingest.credentials import Credential
-from ingest.errors import ApiError, broken, retry_after
-from ingest.http import JSON, PARAMETER, Answer, Exchange
+from ingest.errors import broken, retry_after
+from ingest.http import JSON, Answer, Exchange
+from ingest.identity.matching import identifier
 from ingest.progress import Progress
-from ingest.reading import PAGE, AgentReader, Filter, by_id, cursor, from_cursor, page
+from ingest.reading.agents import AgentReader
+from ingest.reading.filters import Filter, cursor
+from ingest.reading.pages import extent, page
+from ingest.reading.rows import by_id
+from ingest.reading.windows import Extent
+from ingest.resources.asking import AskedOne, AskedPage, asked
+from ingest.sandbox.store import Page, Sandbox
 from ingest.store import Store
-from ingest.xapi import terms
-from ingest.xapi.faults import Faults, Rule
-from ingest.xapi.parse import ENCODER, parse
-from ingest.xapi.timestamps import TimestampError, microseconds
-from ingest.xapi.validation.actors import actor
+from ingest.xapi.agents import exact
+from ingest.xapi.faults import Rule
+from ingest.xapi.formats import accepted_languages, in_format, in_version
+from ingest.xapi.matching import IsAgent
+from ingest.xapi.parse import DECODER, ENCODER
 
 NOT_FOUND = Rule("statement.not_found", "1.0.3 Communication 2.1.3", "Ask for a statement that was accepted before.")
-NOT_SERVED = Rule("parameter.not_served", "1.0.3 Communication 2.1.3", "Ask without this parameter.")
 
-_IDS: Final = frozenset({"statementId", "voidedStatementId"})
-_GET_ONE: Final = _IDS | {"format", "attachments"}
-_GET: Final = _GET_ONE | {
-    "agent", "verb", "activity", "registration", "related_activities", "related_agents", "since", "until", "limit",
-    "ascending", "cursor",
-}  # fmt: skip
-_BOOLEANS: Final = {"true": True, "false": False}
+_EXTENT_SECONDS: Final = 15.0
+_READ_ALL: Final = frozenset({"statements/read", "all/read", "all"})
 
-T_ = TypeVar("T_")
+Statement = dict[str, Any]
+
+
+def reads_of(by: Credential) -> str:
+    """Whose statements a credential reads: its provider's, or with a wider scope everybody's (empty)."""
+    return "" if by.scopes & _READ_ALL else by.provider_id
 
 
 class StatementReads:
@@ -45,129 +54,115 @@ class StatementReads:
     What other providers know about a student is none of its purposes; wider scopes of reading are granted, not assumed.
     """
 
-    def __init__(self, progress: Progress, store: Store, agents: AgentReader) -> None:
+    def __init__(
+        self, progress: Progress, store: Store, agents: AgentReader, attachments: AttachmentStore, sandbox: Sandbox
+    ) -> None:
         self._progress = progress
         self._store = store
         self._agents = agents
+        self._attachments = attachments
+        self._sandbox = sandbox
+        self._extent: tuple[float, Extent] | None = None
 
-    async def get(self, exchange: Exchange, by: Credential, _version: str) -> Answer:
+    async def get(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         """One statement by its id, or a page of those that match."""
-        asked = exchange.parameters(_GET)
-        _refuse_what_is_not_served(asked)
-        one = not _IDS.isdisjoint(asked)
-        wanted, agent = (Filter(), None) if one else _filter(asked)
+        what = asked(exchange)
+        languages = accepted_languages(exchange.header(b"accept-language"))
         await self._progress.own_writes(by.key)
         try:
-            return await (self._one(asked, by) if one else self._page(wanted, agent, by))
-        except (StoreError, SQLAlchemyError, HTTPError, OSError):
+            if isinstance(what, AskedOne):
+                return await self._one(what, by, version, languages)
+            return await self._page(what, by, version, languages)
+        except (StoreError, SQLAlchemyError, HTTPError, OSError, AttachmentStoreError):
             raise retry_after(503, "the store does not answer: try again", 2) from None
 
-    async def _one(self, asked: dict[str, str], by: Credential) -> Answer:
-        if not asked.keys() <= _GET_ONE or asked.keys() >= _IDS:
-            raise broken(400, PARAMETER, "an id goes with no other parameter than format and attachments")
-        voided = "voidedStatementId" in asked
-        statement_id = asked["voidedStatementId" if voided else "statementId"]
-        if not terms.is_uuid(statement_id):
-            raise broken(400, PARAMETER, "the id is no UUID")
-        found = await self._store.run(lambda client: by_id(client, statement_id, by.provider_id, voided=voided))
+    async def _one(self, what: AskedOne, by: Credential, version: str, languages: list[str]) -> Answer:
+        found: Statement | None
+        if by.sandbox:
+            found = await self._sandbox.one(by.provider_id, what.statement_id, voided=what.voided)
+        else:
+            whose = reads_of(by)
+            kept = await self._store.run(lambda client: by_id(client, what.statement_id, whose, voided=what.voided))
+            found = None if kept is None else (await self._agents.run(partial(self._agents.put_back, [kept])))[0]
         if found is None:
-            kind = "voided statement" if voided else "statement"
+            kind = "voided statement" if what.voided else "statement"
             raise broken(404, NOT_FOUND, f"there is no {kind} of this id")
-        [statement] = await self._in_thread(lambda: self._agents.put_back([found]))
-        modified = format_datetime(datetime.fromisoformat(statement["stored"]), usegmt=True)
-        return 200, ENCODER.encode(statement), [JSON, (b"last-modified", modified.encode())]
+        modified = format_datetime(datetime.fromisoformat(found["stored"]), usegmt=True)
+        shown = in_format(in_version(found, version), what.format, languages)
+        answer = await self._answer(ENCODER.encode(shown), [shown] if what.attachments else None)
+        answer[2].append((b"last-modified", modified.encode()))
+        return answer
 
-    async def _page(self, wanted: Filter, agent: dict[str, Any] | None, by: Credential) -> Answer:
-        if agent is not None:
-            identity = await self._in_thread(lambda: self._agents.identity_of(agent))
+    async def _page(self, what: AskedPage, by: Credential, version: str, languages: list[str]) -> Answer:
+        read = self._sandboxed if by.sandbox else self._stored
+        statements, more = await read(what, by)
+        shown = [in_format(in_version(one, version), what.wanted.format, languages) for one in statements]
+        told = "" if more is None else "/xapi/statements?cursor=" + cursor(more)
+        body = ENCODER.encode({"statements": shown, "more": told})
+        return await self._answer(body, shown if what.wanted.attachments else None)
+
+    async def _stored(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter | None]:
+        """Statements of a page, and the filter of the next one."""
+        wanted, agents = what.wanted, self._agents
+        if what.agent is not None:
+            identity = await agents.run(partial(agents.identity_of, what.agent))
             if identity is None:
-                return _page_of([], "")
+                return [], None
             wanted = msgspec.structs.replace(wanted, identity=identity)
-        groups = await self._in_thread(lambda: self._agents.groups_of(wanted.identity)) if wanted.identity else []
-        rows = await self._store.run(lambda client: page(client, wanted, by.provider_id, groups))
-        more = ""
-        if len(rows) > wanted.limit:
-            rows = rows[: wanted.limit]
-            last = rows[-1]
-            more = "/xapi/statements?cursor=" + cursor(
-                msgspec.structs.replace(wanted, after=(last.stored, last.statement_id))
-            )
-        return _page_of(await self._in_thread(lambda: self._agents.put_back([row.json for row in rows])), more)
+        places = await agents.run(partial(agents.places, wanted.identity)) if wanted.identity else None
+        held, whose = await self._held(), reads_of(by)
+        rows = await self._store.run(lambda client: page(client, wanted, whose, places, held))
+        kept, rest = rows[: wanted.limit], rows[wanted.limit :]
+        after = (kept[-1].stored, kept[-1].statement_id) if rest else None
+        statements = await agents.run(partial(agents.put_back, [row.json for row in kept]))
+        return statements, msgspec.structs.replace(wanted, after=after) if after else None
 
-    async def _in_thread(self, call: Callable[[], T_]) -> T_:
-        return await asyncio.get_running_loop().run_in_executor(self._agents.threads, call)
+    async def _sandboxed(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter | None]:
+        wanted = what.wanted
+        if what.agent is not None:
+            wanted = msgspec.structs.replace(wanted, identity=exact(what.agent).decode())
+        rows = await self._sandbox.page(
+            by.provider_id,
+            Page(
+                wanted.matching,
+                _same(DECODER.decode(wanted.identity)) if wanted.identity else None,
+                wanted.limit,
+                wanted.ascending,
+                wanted.since,
+                wanted.until,
+                wanted.after,
+            ),
+        )
+        kept, rest = rows[: wanted.limit], rows[wanted.limit :]
+        after = (kept[-1].stored, kept[-1].statement_id) if rest else None
+        return [row.statement for row in kept], msgspec.structs.replace(wanted, after=after) if after else None
 
+    async def _held(self) -> Extent:
+        """What the store holds, as of lately: the windows of a page are chosen by it, nothing else."""
+        now = time.monotonic()
+        if self._extent is None or now - self._extent[0] > _EXTENT_SECONDS:
+            self._extent = now, await self._store.run(extent)
+        return self._extent[1]
 
-def _page_of(statements: list[dict[str, Any]], more: str) -> Answer:
-    return 200, ENCODER.encode({"statements": statements, "more": more}), [JSON]
-
-
-def _refuse_what_is_not_served(asked: dict[str, str]) -> None:
-    """501 in words for what this LRS does not do yet, 400 for what is no value of the parameter."""
-    if (kind := asked.get("format", "exact")) != "exact":
-        if kind not in ("ids", "canonical"):
-            raise broken(400, PARAMETER, "format is exact, ids or canonical")
-        raise broken(501, NOT_SERVED, f"format={kind} is not served yet: statements come in the exact format")
-    for name in ("attachments", "related_activities", "related_agents"):
-        if _boolean(asked, name):
-            raise broken(501, NOT_SERVED, f"{name}=true is not served yet")
-
-
-def _filter(asked: dict[str, str]) -> tuple[Filter, dict[str, Any] | None]:
-    """The filter of a query, and the agent in it; raises ApiError 400."""
-    if "cursor" in asked:
-        if len(asked) > 1:
-            raise broken(400, PARAMETER, "a cursor goes with no other parameter")
-        try:
-            return from_cursor(asked["cursor"]), None
-        except ValueError as error:
-            raise broken(400, PARAMETER, f"the cursor {error}") from None
-    for name in ("verb", "activity"):
-        if name in asked and not terms.is_iri(asked[name]):
-            raise broken(400, PARAMETER, f"{name} is no IRI")
-    if "registration" in asked and not terms.is_uuid(asked["registration"]):
-        raise broken(400, PARAMETER, "registration is no UUID")
-    wanted = Filter(
-        limit=_limit(asked.get("limit", "0")),
-        ascending=_boolean(asked, "ascending"),
-        verb=asked.get("verb", ""),
-        activity=asked.get("activity", ""),
-        registration=asked.get("registration", ""),
-        since=_moment(asked, "since"),
-        until=_moment(asked, "until"),
-    )
-    return wanted, _agent(asked["agent"]) if "agent" in asked else None
+    async def _answer(self, body: bytes, with_attachments: Sequence[Statement] | None) -> Answer:
+        """The body, with the bytes of those attachments that are known where they are asked for."""
+        if with_attachments is None:
+            return 200, body, [JSON]
+        parts: dict[str, tuple[str, str, bytes]] = {}
+        for one in with_attachments:
+            for attachment in (*one.get("attachments", ()), *one["object"].get("attachments", ())):
+                sha2 = attachment["sha2"]
+                if sha2 not in parts and (data := await self._attachments.get(sha2)) is not None:
+                    parts[sha2] = attachment["contentType"], sha2, data
+        body, content_type = mixed(body, list(parts.values()))
+        return 200, body, [(b"content-type", content_type.encode())]
 
 
-def _agent(text: str) -> dict[str, Any]:
-    faults = Faults()
-    value = parse(text.encode(), faults)
-    if not faults:
-        actor(value, "agent", faults)
-    if faults:
-        raise ApiError(400, f"the parameter agent: {faults[0].message}", faults)
-    found: dict[str, Any] = value
-    return found
+def _same(agent: Statement) -> IsAgent:
+    """Whether an agent is this one, or a group has it as a member: by identifiers alone (Data 2.4.2.3)."""
+    wanted = identifier(agent, exact(agent))
 
+    def is_agent(one: Any) -> bool:
+        return identifier(one, exact(one)) == wanted or any(is_agent(member) for member in one.get("member", ()))
 
-def _limit(text: str) -> int:
-    """Statements of a page; 0 asks for as many as the server gives."""
-    if not text.isascii() or not text.isdigit():
-        raise broken(400, PARAMETER, "limit is no whole number from 0")
-    return min(int(text[:9]) or PAGE, PAGE)
-
-
-def _boolean(asked: dict[str, str], name: str) -> bool:
-    value = _BOOLEANS.get(asked.get(name, "false"))
-    if value is None:
-        raise broken(400, PARAMETER, f"{name} is true or false")
-    return value
-
-
-def _moment(asked: dict[str, str], name: str) -> int | None:
-    if name not in asked:
-        return None
-    try:
-        return microseconds(asked[name])
-    except TimestampError as error:
-        raise broken(400, PARAMETER, f"{name} {error}") from None
+    return is_agent

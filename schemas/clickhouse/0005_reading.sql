@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS statement_references
     statement_id UUID COMMENT 'id of the statement whose object is the reference',
     id_key       UInt32 COMMENT 'hash of statement_id, as in statements',
     provider_id  LowCardinality(String) COMMENT 'who sent it',
+    stored       DateTime64(6, 'UTC') COMMENT 'when ingest accepted it',
     voiding      UInt8 COMMENT '1: it voids its target, if that is of the same provider and voids nothing itself'
 )
 ENGINE = ReplacingMergeTree
@@ -35,14 +36,14 @@ ORDER BY (target, statement_id, provider_id)
 COMMENT 'Statements whose object is a reference to another statement: voiding ones and others. Filled from statements.';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS statement_references_of TO statement_references AS
-SELECT toUUIDOrZero(activity) AS target, statement_id, toUInt32(cityHash64(statement_id)) AS id_key, provider_id,
+SELECT toUUIDOrZero(activity) AS target, statement_id, toUInt32(cityHash64(statement_id)) AS id_key, provider_id, stored,
        verb_iri = 'http://adlnet.gov/expapi/verbs/voided' AS voiding
 FROM statements
 WHERE length(activity) = 36 AND toUUIDOrZero(activity) != toUUID('00000000-0000-0000-0000-000000000000')
 COMMENT 'Keeps statement_references.';
 
 INSERT INTO statement_references
-SELECT toUUIDOrZero(activity), statement_id, toUInt32(cityHash64(statement_id)), provider_id,
+SELECT toUUIDOrZero(activity), statement_id, toUInt32(cityHash64(statement_id)), provider_id, stored,
        verb_iri = 'http://adlnet.gov/expapi/verbs/voided'
 FROM statements
 WHERE length(activity) = 36 AND toUUIDOrZero(activity) != toUUID('00000000-0000-0000-0000-000000000000');

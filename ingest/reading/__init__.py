@@ -1,0 +1,7 @@
+"""Statements from the analytics store, by keys made for reading, with their agents from the registry."""
+
+from ingest.reading.agents import AgentReader
+from ingest.reading.filters import Filter, cursor, from_cursor
+from ingest.reading.rows import by_id
+
+__all__ = ["AgentReader", "Filter", "by_id", "cursor", "from_cursor"]

@@ -1,0 +1,202 @@
+"""Pages of statements, by the keys of migration 5 (decision 18)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from ingest.reading.agents import Places
+from ingest.reading.filters import Filter
+from ingest.reading.references import referring
+from ingest.reading.rows import COLUMNS, Raw, Row, raw, standing
+from ingest.reading.windows import Extent, Window, Windows
+from ingest.xapi.matching import matches
+from ingest.xapi.parse import DECODER
+from ingest.xapi.terms import VOIDED
+
+_SLACK: Final = 20
+"""Rows of equal keys that a page may have before it is asked for in two parts."""
+_HASHES: Final = "arrayMap(one -> toUInt32(cityHash64(one)), {keys:Array(String)})"
+_NOT_VOIDED: Final = (
+    "(verb_iri = {voiding:String} OR (statement_id, provider_id) NOT IN"
+    " (SELECT target, provider_id FROM statement_references WHERE voiding))"
+)
+_EXTENT: Final = (
+    "SELECT count(), toUnixTimestamp64Micro(min(stored)), toUnixTimestamp64Micro(max(stored)) FROM statements"
+)
+
+
+class Asked(NamedTuple):
+    """A filter as it is asked of the store. ``branches``: conditions of which one has to hold; ``parameters``: their
+    values; ``shared``: what has to hold beside."""
+
+    branches: list[str]
+    shared: list[str]
+    parameters: dict[str, Any]
+
+
+def extent(client: Client) -> Extent:
+    """What the table holds, told by its parts."""
+    return Extent(*map(int, client.query(_EXTENT).result_rows[0]))
+
+
+def page(client: Client, wanted: Filter, provider_id: str, places: Places | None, held: Extent) -> list[Row]:
+    """Statements that match and are not voided, one more than the limit where there are more.
+
+    An empty ``provider_id`` asks for any provider's; ``places`` are those of the filter's agent.
+    """
+    asked = _asked(wanted, provider_id, places)
+    windows = Windows(held, _whole(wanted), ascending=wanted.ascending, at_once=_points(wanted))
+    found: list[Row] = []
+    after = wanted.after
+    while len(found) <= wanted.limit and (window := windows.next()) is not None:
+        hits: list[str] = []
+        if wanted.looks_inside:
+            hits, reached = referring(client, asked, window, _inside(wanted, places), ascending=wanted.ascending)
+            if reached is not None:
+                window = windows.narrow(window, reached)
+        while len(found) <= wanted.limit:
+            most = wanted.limit + 1 - len(found) + _SLACK
+            rows = _rows(client, asked, window, hits, after, most, ascending=wanted.ascending)
+            complete = len(rows) < most
+            if not complete and (fewer := _whole_places(rows)):
+                rows = fewer
+            found += [
+                Row(one.statement_id, one.stored, one.json)
+                for one in standing(rows)
+                if one.statement_id in hits or _holds(one, wanted, places)
+            ]
+            if rows:
+                after = rows[-1].stored, rows[-1].statement_id
+            if complete:
+                break
+    return found[: wanted.limit + 1]
+
+
+def _asked(wanted: Filter, provider_id: str, places: Places | None) -> Asked:
+    shared = []
+    if provider_id:
+        shared.append("provider_id = {provider:String}")
+    own = []
+    if wanted.verb:
+        own.append("verb_iri = {verb:String}")
+    if wanted.registration:
+        own.append("registration = toUUID({registration:String})")
+    if wanted.activity:
+        own.append(
+            "has(related, toUInt32(cityHash64({activity:String})))"
+            if wanted.related_activities
+            else "activity = {activity:String}"
+        )
+    agents = [""]
+    if places is not None:
+        agents = (
+            [f"hasAny(related, {_HASHES})"]
+            if wanted.related_agents
+            else [
+                "student_id IN {students:Array(UUID)} AND actor IN {keys:Array(String)}",
+                "activity IN {keys:Array(String)}",
+            ]
+        )
+    branches = [" AND ".join(part for part in (*own, agent) if part) for agent in agents]
+    return Asked(
+        branches,
+        shared,
+        {
+            "provider": provider_id,
+            "voiding": VOIDED,
+            "verb": wanted.verb,
+            "activity": wanted.activity,
+            "registration": wanted.registration,
+            "keys": places.keys if places else [],
+            "students": places.students if places else [],
+        },
+    )
+
+
+def _points(wanted: Filter) -> bool:
+    """Whether the filter leads to few places of the table, whatever their time."""
+    return bool(wanted.registration or (wanted.identity and not wanted.related_agents))
+
+
+def _whole(wanted: Filter) -> Window:
+    since, until = wanted.since, wanted.until
+    if wanted.after is not None:
+        # Statements of equal times may be left over: the moment itself is among them.
+        at = wanted.after[0]
+        if wanted.ascending:
+            since = at - 1 if since is None else max(since, at - 1)
+        else:
+            until = at if until is None else min(until, at)
+    return Window(since, until)
+
+
+def _rows(
+    client: Client,
+    asked: Asked,
+    window: Window,
+    hits: list[str],
+    after: tuple[int, str] | None,
+    most: int,
+    *,
+    ascending: bool,
+) -> list[Raw]:
+    order = "ASC" if ascending else "DESC"
+    parameters = {**asked.parameters, "most": most, "hits": hits}
+    shared = [*asked.shared, *in_window(window), _NOT_VOIDED]
+    if after is not None:
+        sign = ">" if ascending else "<"
+        shared.append(f"(toUnixTimestamp64Micro(stored), statement_id) {sign} ({{at:Int64}}, toUUID({{id:String}}))")
+        parameters["at"], parameters["id"] = after
+    branches = list(asked.branches)
+    if hits:
+        keys = "arrayMap(one -> toUInt32(cityHash64(one)), {hits:Array(UUID)})"
+        branches.append(f"id_key IN ({keys}) AND statement_id IN {{hits:Array(UUID)}}")
+    # Put together from the constants above: what was asked for is in the parameters.
+    queries = [
+        " ".join(
+            (
+                f"SELECT {COLUMNS} FROM statements WHERE",  # noqa: S608
+                " AND ".join(part for part in (branch, *shared) if part),
+                f"ORDER BY stored {order}, statement_id {order} LIMIT {{most:UInt32}}",
+            )
+        )
+        for branch in branches
+    ]
+    query = queries[0]
+    if len(queries) > 1:
+        union = " UNION ALL ".join(f"SELECT * FROM ({one})" for one in queries)  # noqa: S608
+        ordered = f"ORDER BY at {order}, statement_id {order} LIMIT {{most:UInt32}}"
+        query = f"SELECT * FROM ({union}) {ordered}"  # noqa: S608
+    return [raw(row) for row in client.query(query, parameters=parameters).result_rows]
+
+
+def in_window(window: Window) -> list[str]:
+    """Conditions on ``stored``."""
+    found = []
+    if window.since is not None:
+        found.append(f"stored > fromUnixTimestamp64Micro({window.since}, 'UTC')")
+    if window.until is not None:
+        found.append(f"stored <= fromUnixTimestamp64Micro({window.until}, 'UTC')")
+    return found
+
+
+def _whole_places(rows: list[Raw]) -> list[Raw]:
+    """Rows but those of the last place, of which more may follow; empty where all are of one place."""
+    last = rows[-1].stored, rows[-1].statement_id
+    return [row for row in rows if (row.stored, row.statement_id) != last]
+
+
+def _inside(wanted: Filter, places: Places | None) -> Any:
+    """What tells of a decoded statement whether it matches by itself."""
+    keys = frozenset(places.keys) if places else frozenset()
+    is_agent = keys.__contains__ if places is not None else None
+    return lambda statement: matches(statement, wanted.matching, is_agent)
+
+
+def _holds(row: Raw, wanted: Filter, places: Places | None) -> bool:
+    """Hashes choose candidates; whether they are what was asked for is told by the statement."""
+    if not (wanted.related_agents or wanted.related_activities):
+        return True
+    return bool(_inside(wanted, places)(DECODER.decode(row.json)))
