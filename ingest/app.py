@@ -47,6 +47,8 @@ from ingest.reading import AgentReader
 from ingest.refresh import Refresher
 from ingest.reports import Reporter
 from ingest.resources.about import About
+from ingest.resources.activities import Activities
+from ingest.resources.agents import Agents
 from ingest.resources.base import Door
 from ingest.resources.documents import ActivityProfile, AgentProfile, Registry, State
 from ingest.resources.health import live, metrics, ready
@@ -182,6 +184,8 @@ class Service:
             Route("/xapi/activities/state", State(door, self._documents)),
             Route("/xapi/activities/profile", ActivityProfile(door, self._documents)),
             Route("/xapi/agents/profile", AgentProfile(door, self._documents)),
+            Route("/xapi/activities", Activities(door, self._progress, self._store, self._sandbox)),
+            Route("/xapi/agents", Agents(door, self._agents)),
             Route("/xapi/about", About(door)),
             Route("/live/statements", LiveStatements(door, self.tail, kafka.generation, ingest.live_heartbeat_seconds)),
             Route("/xapi/{rest:path}", Missing(door)),
