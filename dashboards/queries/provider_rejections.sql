@@ -1,4 +1,4 @@
--- Why were a provider's requests refused: which rule, where, how often, and what is to be done?
+-- Why were a provider's requests refused, or statements kept aside (status 200): which rule, where, how often, and what is to be done?
 -- scope: providers
 SELECT rule,
        path,
@@ -6,7 +6,7 @@ SELECT rule,
        uniqExact(f.request_id) AS requests,
        min(at)                AS first_at,
        max(at)                AS last_at,
-       argMax(status, at)     AS status,
+       f.status               AS status,
        argMax(section, at)    AS section,
        argMax(message, at)    AS message,
        argMax(fix, at)        AS fix,
@@ -21,6 +21,6 @@ FROM
       AND ({scope_all_providers:Bool} OR has({scope_providers:Array(String)}, toString(provider_id)))
       AND at >= {since:DateTime64(6, 'UTC')}
 ) AS f
-GROUP BY rule, path
-ORDER BY faults DESC, rule, path
+GROUP BY rule, path, status
+ORDER BY faults DESC, rule, path, status
 LIMIT 50

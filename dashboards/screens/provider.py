@@ -154,7 +154,7 @@ def _body(context: Context, provider: str, span: str) -> None:
             says="Median, 95th and 99th percentile of the time to answer",
             key="provider-latency",
         )
-    ui.section("Rejected, and why", "a status of 200: kept aside in quarantine, the rest of the batch accepted")
+    ui.section("Rejected, and why", "kept aside: in quarantine, the rest of its batch accepted")
     _errors(context, faults, span)
 
 
@@ -207,6 +207,13 @@ def _tiles(context: Context, provider: str, rows: list[Row], coverage: Row, span
     )  # fmt: skip
 
 
+def _answer(status: int) -> str:
+    """What became of the statement, and the status of the answer, as HTML."""
+    kept = status < 400
+    symbol, said = ("inventory_2", "kept aside") if kept else ("block", "refused")
+    return f'<span class="rt-nowrap">{ui.icon(symbol, "" if kept else "rt-warn")} {said}, {status}</span>'
+
+
 def _errors(context: Context, faults: list[Row], span: str) -> None:
     if not faults:
         ui.empty("Nothing was rejected", f"Every request of the last {span} was accepted.")
@@ -214,7 +221,7 @@ def _errors(context: Context, faults: list[Row], span: str) -> None:
     now = context.now()
     ui.table(
         {"faults": "#Times", "message": "What is wrong", "path": "Where (JSON path)", "fix": "What to do",
-         "status": "#Status", "last": "Last seen", "first": "First seen", "section": "Rule"},
+         "status": "Answer", "last": "Last seen", "first": "First seen", "section": "Rule"},
         [
             {
                 "faults": words.count(row["faults"]),
@@ -222,7 +229,7 @@ def _errors(context: Context, faults: list[Row], span: str) -> None:
                 + (f'<br><code class="rt-soft">{ui.text(row["value"])}</code>' if row["value"] else ""),
                 "path": f"<code>{ui.text(row['path'])}</code>",
                 "fix": ui.text(row["fix"]),
-                "status": str(row["status"]),
+                "status": _answer(row["status"]),
                 "last": f'<span class="rt-nowrap">{words.moment(row["last_at"], now, context.zone)}</span>',
                 "first": f'<span class="rt-nowrap">{words.moment(row["first_at"], now, context.zone)}</span>',
                 "section": f"<code>{ui.text(row['rule'])}</code>"

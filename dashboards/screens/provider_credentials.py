@@ -89,9 +89,9 @@ def _state(context: Context, row: Row[Any]) -> tuple[str, bool]:
     if row.expires_at is None:
         return f'<span class="rt-good">{ui.icon("check_circle")} accepted</span>', True
     ends = datetime.fromtimestamp(row.expires_at / 1e6, UTC)
-    at = ui.text(words.moment(ends, context.now(), context.zone))
     if ends <= context.now():
-        return f'<span class="rt-none">{ui.icon("timer_off")} ended {at}</span>', False
+        ago = words.moment(ends, context.now(), context.zone)
+        return f'<span class="rt-none">{ui.icon("timer_off")} ended {ago}</span>', False
     return f'<span class="rt-warn">{ui.icon("timelapse")} ends {ui.text(words.exact(ends, context.zone))}</span>', True
 
 

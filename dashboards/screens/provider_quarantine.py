@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from infra.runtime import quarantine
 from infra.runtime.quarantine import Item
 
 _SHOWN = 200
+_TODAY = timedelta(hours=12)
 _STATES = {"waiting": "Waiting", "replayed": "Replayed", "discarded": "Discarded"}
 
 
@@ -87,9 +88,9 @@ def _list(context: Context, items: list[Item], status: str) -> Item | None:
 
     def label(item_id: str) -> str:
         one = known[item_id]
-        at = words.moment(datetime.fromtimestamp(one.received_at / 1e6, UTC), now, context.zone)
+        at = words.clock(_at(one), context.zone) if now - _at(one) < _TODAY else words.exact(_at(one), context.zone)
         state = " (repaired, is being replayed)" if one.repaired and status == "waiting" else ""
-        return f"{at}  {one.faults[0]['path']}{state}"
+        return f"{at}, {one.faults[0]['path']}{state}"
 
     first = ids.index(wanted) if wanted in ids else 0
     chosen = st.selectbox("Statement", ids, index=first, format_func=label, key=f"quarantine-item-{status}")
@@ -101,7 +102,7 @@ def _repair(context: Context, provider: str, one: Item, items: list[Item]) -> No
     text = st.text_area(
         "Statement",
         mending.shown(one.statement),
-        height=250,
+        height=290,
         key=f"edit-{one.item_id}",
         label_visibility="collapsed",
         help="Who somebody is stays hidden: ⟨1⟩ stands for what was sent, and may be moved or have more around it.",

@@ -43,14 +43,13 @@ def view(context: Context, provider: str) -> None:
         return
     left, right = st.columns([1, 1.4], gap="medium")
     known = {row.statement_id: row for row in rows}
-    now = context.now()
     with left:
         ui.section("Sandbox statements", f"{words.count(number)} kept, the newest {len(rows)} here")
 
         def label(key: str) -> str:
             row = known[key]
-            at = words.moment(datetime.fromtimestamp(row.stored / 1e6, UTC), now, context.zone)
-            return f"{at}  {words.activity(mending.verb_of(row.statement))}"
+            at = words.exact(datetime.fromtimestamp(row.stored / 1e6, UTC), context.zone)
+            return f"{at}, {words.activity(mending.verb_of(row.statement))}"
 
         chosen = st.radio("Statement", list(known), format_func=label, key="sandbox-item", label_visibility="collapsed")
     with right:

@@ -20,7 +20,7 @@ from infra.runtime.quarantine import Item
 from ingest.credentials import Credential
 from ingest.errors import ApiError
 from ingest.quarantine.keeper import Quarantine
-from ingest.quarantine.repair import Repair, RepairFaultError, apply, check, check_text, rule
+from ingest.quarantine.repair import Repair, RepairFaultError, apply, check, check_text, rule, write
 from ingest.xapi import terms
 from ingest.xapi.parse import DECODER, SORTED
 from ingest.xapi.timestamps import format_microseconds
@@ -132,7 +132,7 @@ class QuarantineClock:
                     changed, used = apply(rules, DECODER.decode(row.statement))
                     if used and not check(changed, row.version):
                         values = {
-                            "repaired": SORTED.encode(changed).decode(),
+                            "repaired": write(changed),
                             "decided_by": "rule",
                             "reason": f"mended by {'rule' if len(used) == 1 else 'rules'} {', '.join(used)}",
                         }

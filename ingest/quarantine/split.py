@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from ingest.quarantine.repair import Repair, apply, check
 from ingest.xapi import terms
 from ingest.xapi.faults import Fault, Faults
-from ingest.xapi.parse import SORTED
+from ingest.xapi.parse import ENCODER, SORTED
 
 _INDEX = re.compile(r"\$\[(\d+)\]").match
 _PLACES: Final = 100
@@ -78,10 +78,10 @@ def keep(statement: Any, index: int, faults: list[Fault], provider_id: str, new_
 
     One with a usable id is kept once, however often it is sent: retries of the same batch make nothing more of it.
     """
-    text = SORTED.encode(statement)
     own = _id(statement)
-    item_id = str(uuid5(NAMESPACE_URL, f"{provider_id} {text.decode()}")) if own else new_id()
-    return Kept(item_id, index, own or item_id, text, faults[:_PLACES])
+    # The same content in another order of its properties is the same.
+    item_id = str(uuid5(NAMESPACE_URL, f"{provider_id} {SORTED.encode(statement).decode()}")) if own else new_id()
+    return Kept(item_id, index, own or item_id, ENCODER.encode(statement), faults[:_PLACES])
 
 
 def by_index(faults: Faults) -> dict[int, list[Fault]]:
