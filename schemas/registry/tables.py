@@ -179,6 +179,13 @@ agents = Table(
     Column("identity_id", ForeignKey("identities.identity_id"), nullable=False, index=True, comment="whose it is"),
     Column("digest", String(32), nullable=False, unique=True, comment="BLAKE2b-128 of the exact JSON, hex"),
     Column("json", Text, nullable=False, comment="the agent or group as it was sent, members swapped for keys"),
+    Index(
+        "ix_agents_groups",
+        "agent_key",
+        # Groups are few among many agents: whose member somebody is must not be looked for in all of them.
+        sqlite_where=text("""json LIKE '%"member":[%'"""),
+        postgresql_where=text("""json LIKE '%"member":[%'"""),
+    ),
     comment="What was swapped for a key at the door, to be put back on reading, value for value.",
 )
 

@@ -19,6 +19,7 @@ from tests.bench.figures import Figure, Run, load, table
 from tests.bench.growth import growth
 from tests.bench.machine import this_machine
 from tests.bench.naive import naive
+from tests.bench.reading import reading
 from tests.bench.servers import GaveUpError
 from tests.bench.sink import sink
 from tests.bench.visible import visible
@@ -36,7 +37,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Figure]]]] = {
     "ingest": ingest,
     "visible": visible,
 }
-LONG: Final[dict[str, Callable[[], Iterator[Figure]]]] = {"growth": growth}
+LONG: Final[dict[str, Callable[[], Iterator[Figure]]]] = {"growth": growth, "reading": reading}
 """Run when they are named."""
 
 

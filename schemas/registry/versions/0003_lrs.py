@@ -294,8 +294,12 @@ def upgrade() -> None:
             sa.Column("daily_quota", sa.Integer(), nullable=True, comment="statements a day (UTC); empty: no quota")
         )
 
+    groups = sa.text("""json LIKE '%"member":[%'""")
+    op.create_index("ix_agents_groups", "agents", ["agent_key"], sqlite_where=groups, postgresql_where=groups)
+
 
 def downgrade() -> None:
+    op.drop_index("ix_agents_groups", "agents")
     with op.batch_alter_table("providers", schema=None) as batch_op:
         batch_op.drop_column("daily_quota")
         batch_op.drop_column("rate_per_second")
