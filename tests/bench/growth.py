@@ -1,9 +1,10 @@
 """The store as it grows: what a statement costs and what a look-up takes at one, five and ten million statements.
 
 The store is filled through the sink, batch by batch as a worker writes them: the rows of a hundred thousand statements
-are made once and written again under other students, ids, offsets and moments. At each size a worker then reads a log
-of statements that the store does not know, by students that it has never met, and what workers, pages and ingest ask
-for is asked for.
+are made once and written again under other students, ids, offsets and moments, a million a day. At each size a worker
+then starts in the middle of the log and reads on: statements that the store does not know, by students whom nobody has
+met, and by students who are in the store, none of them in its memory. And what workers, pages and ingest ask for is
+asked for.
 """
 
 from __future__ import annotations
@@ -43,9 +44,12 @@ BATCH: Final = 72
 """Envelopes of a hundred: 8 MiB."""
 STUDENTS: Final = 200_000
 CONSUMED: Final = 200_000
+BEGUN: Final = 4_000
 MET: Final = 200
 ASKED: Final = 9
-ROUND_US: Final = 60_000_000
+ROUND_US: Final = 8_640_000_000
+"""Between two rounds: a million statements are ten of them, and a day."""
+DAY_US: Final = 86_400_000_000
 
 
 @dataclass
@@ -82,7 +86,10 @@ class Filler:
 
 
 class _Group:
-    """Turns the template's rows into those of one round. Ids of statements are new in each table's rows alike."""
+    """Turns the template's rows into those of one round, of an earlier generation of the log than the one that is read.
+
+    Ids of statements are new in each table's rows alike.
+    """
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -110,7 +117,9 @@ class _Group:
             "stored": self._moment,
             "first_at": self._moment,
             "last_at": self._moment,
+            "day": lambda day: day + self._shift // DAY_US,
             "minute": lambda minute: minute + self._number * ROUND_US // 1_000_000,
+            "generation": lambda _: 0,
             "offset": self._offset,
             "watermark": self._offset,
         }
@@ -154,7 +163,9 @@ def growth() -> Iterator[Figure]:
     with servers() as running:
         settings = running.settings.clickhouse
         sink = Sink(lambda: open_clickhouse(settings), threading.Event())
-        filler, stored, first_rate = Filler(sink, _template()), 0, 0.0
+        filler, stored = Filler(sink, template()), 0
+        rates: dict[str, float] = {}
+        seed = 100
         store = running.store()
         for number, millions in enumerate(MILLIONS):
             name, before = f"{millions:g} M", (filler.seconds, running.front.cpu_seconds(), stored)
@@ -166,13 +177,20 @@ def growth() -> Iterator[Figure]:
             yield Figure("growth", f"{name}: sink", fresh / (filler.seconds - before[0]), "statements/s", note=note)
             yield from _look_ups(name, settings, store, filler.sample)
             yield from _disk(name, store)
-            found = consume(running, Mix(), CONSUMED, seed=100 + number)
-            first_rate = first_rate or found.rate
-            yield Figure("growth", f"{name}: worker", found.rate, "statements/s", 0.85 * first_rate, _told(found))
+            begun = FIRST_US + filler.rounds * ROUND_US
+            if not number:  # no worker starts at the beginning of the log, where it could tell that all is new
+                consume(running, Mix(first_us=begun), BEGUN, seed=99)
+            for whose, known in (("new students", ()), ("known students", _known(store))):
+                begun += ROUND_US // 4
+                found = consume(running, Mix(first_us=begun, known=known), CONSUMED, seed=seed)
+                goal = 0.85 * rates.setdefault(whose, found.rate)
+                yield Figure("growth", f"{name}: worker, {whose}", found.rate, "statements/s", goal, _told(found))
+                seed += 1
         sink.close()
 
 
-def _template() -> list[dict[Columns, list[Row]]]:
+def template() -> list[dict[Columns, list[Row]]]:
+    """Rows of TEMPLATE statements, batch by batch."""
     processor = make_processor()
     records = prefilled(TEMPLATE, Mix())
     batches = [processor.process(records[start : start + BATCH]) for start in range(0, len(records), BATCH)]
@@ -192,15 +210,17 @@ def _look_ups(name: str, settings: ClickHouseSettings, store: Client, known: lis
     sink = Sink(lambda: open_clickhouse(settings), threading.Event())
     reads = ClickHouseStore(sink.read, 1)
     arrivals: list[Arrival] = [read(0, 10**12 + number, 0, item) for number, item in enumerate(known)]
+    strangers = [item.student_id for item in items(MET, seed=8)]
     unknown = [read(0, 10**12, number, item) for number, item in enumerate(items(MET, seed=7))]
     students = sorted({item.student_id for item in known})
     day = LocalDays("America/Chicago").day_of
-    since = datetime.fromtimestamp(FIRST_US / 1e6, UTC) - timedelta(hours=1)
-    through = since + timedelta(days=2)
+    through = datetime.fromtimestamp(known[0].stored / 1e6, UTC) + timedelta(hours=1)
+    since = through - timedelta(days=2)
     balance = f"SELECT * FROM reconciliation(since = '{since:%F %T}', through = '{through:%F %T}')"
     asked: dict[str, Callable[[int], object]] = {
         f"learners of {len(students)} students": lambda _: reads.learners(students),
         f"days of {len(students)} students": lambda _: reads.days([(s, day(known[0].timestamp)) for s in students]),
+        f"whether {len(set(strangers))} new students are known": lambda _: reads.known(strangers),
         f"positions of {MET} stored statements": lambda _: reads.positions(arrivals),
         f"positions of {MET} new statements": lambda _: reads.positions(unknown),
         "attempts of a late student": lambda n: reads.attempts({students[n % len(students)]: 1 << 62}),
@@ -233,6 +253,12 @@ def _disk(name: str, store: Client) -> Iterator[Figure]:
     yield Figure("growth", f"{name}: disk", alone, "bytes", 120, f"table statements; by column {note}")
     note = ", ".join(f"{table} {size / count:.1f}" for table, size, _ in of_tables[:6])
     yield Figure("growth", f"{name}: disk, all tables", sum(row[1] for row in of_tables) / count, "bytes", note=note)
+
+
+def _known(store: Client) -> tuple[str, ...]:
+    """As many students of the store as a log of new ones has."""
+    asked = f"SELECT DISTINCT toString(student_id) AS s FROM statements ORDER BY cityHash64(s) LIMIT {Mix().students}"
+    return tuple(row[0] for row in store.query(asked).result_rows)
 
 
 def _parts(store: Client) -> str:
