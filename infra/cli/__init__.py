@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, calibrate, dead_letters, forward, rebuild, replay, services, stack
+from infra.cli import admin, calibrate, dead_letters, forward, importing, rebuild, replay, services, stack
 
 app = typer.Typer(
     name="roundtrip",
@@ -22,6 +22,7 @@ calibrate.register(app)
 rebuild.register(app)
 app.add_typer(replay.app, name="replay")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(importing.app, name="import")
 app.add_typer(admin.app, name="admin")
 
 
