@@ -11,6 +11,7 @@ from faust.types import TP
 
 from infra.runtime.logging import get_logger
 from streams.agents.app import partitions_of
+from streams.agents.transport import FIRST
 from streams.health import Health
 from streams.log_ends import LogEnds
 from streams.pipeline import Pipeline
@@ -45,11 +46,18 @@ class Offsets:
             self._committed.update(wanted)
 
 
+class MissedError(Exception):
+    """A record was fetched and never handed over. What comes behind it must not be acknowledged."""
+
+
 class Intake:
     """Gives messages to whoever handles them, and marks them done when that returns; takes none after ``close``.
 
     With ``drain``, ``handle`` only takes them: whoever writes them marks them, and ``drain`` returns when all are.
     ``stale`` tells messages that must not be taken any more.
+
+    Offsets say "all before is done", so that a record that is lost between the fetch and here would be acknowledged
+    with the next one. The worker then ends instead, and begins again from what is committed.
     """
 
     def __init__(
@@ -67,6 +75,8 @@ class Intake:
         self._stale = stale
         self._busy = asyncio.Lock()
         self._closed = False
+        self._generation: int | None = None
+        self._taken: dict[TP, int] = {}
         self.failed = asyncio.Event()
 
     async def __call__(self, messages: Sequence[Any]) -> None:
@@ -74,10 +84,18 @@ class Intake:
         async with self._busy:
             generation = self._app.consumer_generation_id
             mine = self._app.consumer.assignment()
-            current = [m for m in messages if m.generation_id == generation and m.tp in mine and not self._stale(m)]
+            current = [
+                m
+                for m in messages
+                if m.generation_id == generation
+                and m.tp in mine
+                and not self._stale(m)
+                and self._app.consumer.predecessor(m.tp, m.offset) is not None
+            ]
             if self._closed or not current:
                 return
             try:
+                self._follow(current, generation)
                 await self._handle(current)
             except StoppedError:
                 return
@@ -90,6 +108,19 @@ class Intake:
             if self._drain is None:
                 for message in current:
                     self._offsets.done(message.tp, message.offset + 1)
+
+    def _follow(self, messages: Sequence[Any], generation: int) -> None:
+        """Check that nothing was missed before each message; raises MissedError."""
+        if generation != self._generation:
+            self._generation, self._taken = generation, {}
+        for message in messages:
+            last = self._taken.get(message.tp, FIRST)
+            if message.offset <= last:
+                continue  # fetched again after a seek
+            before = self._app.consumer.predecessor(message.tp, message.offset)
+            if before is None or before > last:
+                raise MissedError(f"{message.tp}: record {before} was not handed over, {message.offset} was")
+            self._taken[message.tp] = message.offset
 
     async def close(self, timeout_seconds: float) -> None:
         """Take no more; return when all that was taken is done, or the time is over."""

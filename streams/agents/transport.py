@@ -9,8 +9,8 @@ here: the worker commits offsets itself, and learns from the fetcher's own threa
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -43,6 +43,12 @@ class ReadUntil(NamedTuple):
     fetched: bool = False
 
 
+FIRST: Final = -1
+"""Stands before the first record of an assignment."""
+_REMEMBERED: Final = 50_000
+"""Records of a partition whose predecessors are known: far more than are on their way to the agents at once."""
+
+
 class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread that owns the aiokafka consumer."""
 
@@ -55,6 +61,7 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     def begin(self) -> None:
         """Nothing was read yet."""
         self._read: tuple[Any, dict[TP, ReadUntil]] = (None, {})
+        self._chains: dict[TP, dict[int, int]] = {}
 
     def read_until(self) -> dict[TP, ReadUntil]:
         """How far each partition was read in the present assignment.
@@ -64,6 +71,11 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         """
         assignment, known = self._read
         return dict(known) if assignment is _assignment(self._consumer) else {}
+
+    def predecessor(self, tp: TP, offset: int) -> int | None:
+        """Offset of the record that was fetched before this one in the present assignment; FIRST where it is the first,
+        None where it was not fetched in it. Between the two there are only markers of transactions."""
+        return self._chains.get(tp, {}).get(offset)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -82,6 +94,9 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             return records
         if assignment is not self._read[0]:
             self._read = (assignment, {})
+            self._chains = {}
+        for tp, fetched in records.items():
+            self._chain(TP(tp.topic, tp.partition), fetched)
         known = self._read[1]
         for tp in assignment.tps:
             state = assignment.state_value(tp)
@@ -95,6 +110,17 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             end = max(state.lso, state.position)
             known[mine] = ReadUntil(last, state.position, end, (state.timestamp or 0) * 1_000, waits)
         return records
+
+    def _chain(self, tp: TP, records: Sequence[Any]) -> None:
+        chain = self._chains.setdefault(tp, {})
+        last = next(reversed(chain), FIRST)
+        for record in records:
+            # Fetched again after a seek: its predecessor is known.
+            if record.offset > last:
+                chain[record.offset] = last
+                last = record.offset
+        while len(chain) > _REMEMBERED:
+            del chain[next(iter(chain))]
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit next offsets; False when the group or the broker does not take them now."""
@@ -138,6 +164,10 @@ class ReadCommittedConsumer(Consumer):  # type: ignore[misc]
     def read_until(self) -> Mapping[TP, ReadUntil]:
         """How far each partition was read in the present assignment."""
         return dict(self._thread.read_until())
+
+    def predecessor(self, tp: TP, offset: int) -> int | None:
+        """See ReadCommittedThread."""
+        return self._thread.predecessor(tp, offset)  # type: ignore[no-any-return]
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit next offsets; False when they are not taken now, to be tried again."""

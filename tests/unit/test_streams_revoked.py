@@ -25,9 +25,13 @@ class Consumer:
     def __init__(self) -> None:
         self.committed: dict[TP, int] = {}
         self.mine = {PARTITION}
+        self.fetched: list[int] = []
 
     def assignment(self) -> set[TP]:
         return self.mine
+
+    def predecessor(self, _tp: TP, offset: int) -> int | None:
+        return max((one for one in self.fetched if one < offset), default=-1) if offset in self.fetched else None
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         self.committed.update(offsets)
@@ -67,7 +71,8 @@ class Worker:
         )
         self.intake = Intake(app, self.offsets, self.pipeline.take, self.pipeline.drain, self.partitions.stale)
 
-    async def hand_over(self, *offsets: int) -> None:
+    async def hand_over(self, *offsets: int, fetched: Collection[int] = ()) -> None:
+        self.consumer.fetched = sorted({*self.consumer.fetched, *offsets, *fetched})
         generation = self.app.consumer_generation_id
         await self.intake(
             [SimpleNamespace(tp=PARTITION, partition=0, offset=o, generation_id=generation) for o in offsets]
@@ -78,6 +83,7 @@ class Worker:
 
     async def assign(self, generation: int) -> None:
         self.app.consumer_generation_id = generation
+        self.consumer.fetched = []
         await self.app.on_partitions_assigned.send(self.app, {PARTITION})
 
 
@@ -109,3 +115,28 @@ async def test_a_group_that_counts_its_generations_anew_is_no_reason_to_take_not
     await worker.assign(generation=7)
     await worker.hand_over(20)
     assert worker.pipeline.waiting == [20]
+
+
+async def test_a_record_that_was_fetched_and_not_handed_over_ends_the_worker_before_it_is_acknowledged() -> None:
+    worker = Worker()
+    await worker.hand_over(20, 21)
+    await worker.hand_over(23, fetched=[22])
+    assert worker.pipeline.waiting == [20, 21]
+    assert worker.intake.failed.is_set()
+
+
+async def test_the_first_records_of_an_assignment_cannot_be_missed_either() -> None:
+    worker = Worker()
+    await worker.hand_over(20)
+    await worker.revoke()
+    await worker.assign(generation=9)
+    await worker.hand_over(22, fetched=[20, 21])
+    assert worker.intake.failed.is_set()
+
+
+async def test_markers_between_records_and_records_that_come_again_are_nothing_missed() -> None:
+    worker = Worker()
+    await worker.hand_over(20, 24)
+    await worker.hand_over(20, 24, 27)
+    assert worker.pipeline.waiting == [20, 24, 20, 24, 27]
+    assert not worker.intake.failed.is_set()

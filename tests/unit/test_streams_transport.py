@@ -12,7 +12,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from infra.runtime.settings import Settings
-from streams.agents.transport import ReadCommittedThread, ReadUntil
+from streams.agents.transport import FIRST, ReadCommittedThread, ReadUntil
 from streams.app import Worker
 
 STATEMENTS = TopicPartition("statements", 0)
@@ -76,6 +76,19 @@ async def test_a_fetch_that_ends_during_a_rebalance_marks_nothing_of_the_next_as
     assert reads.told() is None, "nothing was read since: records 3 and 4 may not be written"
     await reads.fetch(position=3)
     assert reads.told() == ReadUntil(last_record=-1, position=3, end=9, seen_us=7_000)
+
+
+async def test_the_record_before_each_is_known_also_after_a_seek_and_of_the_present_assignment_alone(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    tp, reads = TP("statements", 0), Reads(monkeypatch, Assignment(position=0, end=9))
+    await reads.fetch(3, 4, position=5)
+    await reads.fetch(7, position=8)
+    await reads.fetch(4, 7, 8, position=9)
+    assert [reads.thread.predecessor(tp, offset) for offset in (3, 4, 7, 8, 9)] == [FIRST, 3, 4, 7, None]
+    reads.assign(Assignment(position=4, end=9))
+    await reads.fetch(4, position=5)
+    assert [reads.thread.predecessor(tp, offset) for offset in (3, 4, 7)] == [None, FIRST, None]
 
 
 class Consumer:
