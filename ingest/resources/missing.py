@@ -8,7 +8,11 @@ from ingest.http import Answer, Exchange
 from ingest.resources.base import Handler, Resource
 from ingest.xapi.faults import Rule
 
-RESOURCE = Rule("resource", "1.0.3 Communication 2.0", "Use /xapi/statements or /xapi/about.")
+RESOURCE = Rule(
+    "resource",
+    "1.0.3 Communication 2.0",
+    "Use a resource of xAPI: statements, activities, agents, their profiles and states, or about, under /xapi/.",
+)
 
 
 class Missing(Resource):
