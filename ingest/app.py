@@ -152,7 +152,9 @@ class Service:
             cors=Cors(ingest.cors_origins) if ingest.cors_origins else None,
         )
         self._sandbox = Sandbox(self._engine, now, ingest.sandbox_statements, ingest.authority_home_page)
-        reads = StatementReads(self._progress, self._store, self._agents, self._attachments, self._sandbox)
+        reads = StatementReads(
+            self._progress, self._store, self._agents, self._attachments, self._sandbox, ingest.max_multipart_bytes
+        )
         self.tail = Hub(kafka, envelope_codec(schemas), self._put_back, max_listeners=ingest.live_listeners)
         self._quarantine = Quarantine(self._engine, minutes, measured, now, ingest.quarantine_statements)
         self._quotas = Quotas(minutes, instance, self._store.run, now, self._authenticator.any_quota)

@@ -34,6 +34,7 @@ from ingest.xapi.faults import Rule
 from ingest.xapi.formats import accepted_languages, in_format, in_version
 from ingest.xapi.matching import IsAgent
 from ingest.xapi.parse import DECODER, ENCODER
+from ingest.xapi.timestamps import microseconds
 
 NOT_FOUND = Rule("statement.not_found", "1.0.3 Communication 2.1.3", "Ask for a statement that was accepted before.")
 
@@ -48,6 +49,10 @@ def reads_of(by: Credential) -> str:
     return "" if by.scopes & _READ_ALL else by.provider_id
 
 
+Parts = dict[str, tuple[str, str, bytes]]
+"""Media type, hash and bytes of attachments, by hash."""
+
+
 class StatementReads:
     """Answers reads: a provider reads what it wrote itself, at once after it was told that it is kept.
 
@@ -55,13 +60,21 @@ class StatementReads:
     """
 
     def __init__(
-        self, progress: Progress, store: Store, agents: AgentReader, attachments: AttachmentStore, sandbox: Sandbox
+        self,
+        progress: Progress,
+        store: Store,
+        agents: AgentReader,
+        attachments: AttachmentStore,
+        sandbox: Sandbox,
+        most_attached: int = 64 * 1024 * 1024,
     ) -> None:
+        """``most_attached``: bytes of attachments in an answer; a page ends before the statement that exceeds it."""
         self._progress = progress
         self._store = store
         self._agents = agents
         self._attachments = attachments
         self._sandbox = sandbox
+        self._most_attached = most_attached
         self._extent: tuple[float, Extent] | None = None
 
     async def get(self, exchange: Exchange, by: Credential, version: str) -> Answer:
@@ -89,35 +102,41 @@ class StatementReads:
             raise broken(404, NOT_FOUND, f"there is no {kind} of this id")
         modified = format_datetime(datetime.fromisoformat(found["stored"]), usegmt=True)
         shown = in_format(in_version(found, version), what.format, languages)
-        answer = await self._answer(ENCODER.encode(shown), [shown] if what.attachments else None)
+        parts = (await self._attached([shown]))[0] if what.attachments else None
+        answer = _answer(ENCODER.encode(shown), parts)
         answer[2].append((b"last-modified", modified.encode()))
         return answer
 
     async def _page(self, what: AskedPage, by: Credential, version: str, languages: list[str]) -> Answer:
         read = self._sandboxed if by.sandbox else self._stored
-        statements, more = await read(what, by)
+        statements, wanted, rest = await read(what, by)
         shown = [in_format(in_version(one, version), what.wanted.format, languages) for one in statements]
-        told = "" if more is None else "/xapi/statements?cursor=" + cursor(more)
-        body = ENCODER.encode({"statements": shown, "more": told})
-        return await self._answer(body, shown if what.wanted.attachments else None)
+        parts = None
+        if what.wanted.attachments:
+            parts, fit = await self._attached(shown)
+            rest, shown, statements = rest or fit < len(shown), shown[:fit], statements[:fit]
+        more = ""
+        if rest:
+            last = statements[-1]
+            after = microseconds(last["stored"]), last["id"]
+            more = "/xapi/statements?cursor=" + cursor(msgspec.structs.replace(wanted, after=after))
+        return _answer(ENCODER.encode({"statements": shown, "more": more}), parts)
 
-    async def _stored(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter | None]:
-        """Statements of a page, and the filter of the next one."""
+    async def _stored(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter, bool]:
+        """Statements of a page, their filter, and whether there are more."""
         wanted, agents = what.wanted, self._agents
         if what.agent is not None:
             identity = await agents.run(partial(agents.identity_of, what.agent))
             if identity is None:
-                return [], None
+                return [], wanted, False
             wanted = msgspec.structs.replace(wanted, identity=identity)
         places = await agents.run(partial(agents.places, wanted.identity)) if wanted.identity else None
         held, whose = await self._held(), reads_of(by)
         rows = await self._store.run(lambda client: page(client, wanted, whose, places, held))
         kept, rest = rows[: wanted.limit], rows[wanted.limit :]
-        after = (kept[-1].stored, kept[-1].statement_id) if rest else None
-        statements = await agents.run(partial(agents.put_back, [row.json for row in kept]))
-        return statements, msgspec.structs.replace(wanted, after=after) if after else None
+        return await agents.run(partial(agents.put_back, [row.json for row in kept])), wanted, bool(rest)
 
-    async def _sandboxed(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter | None]:
+    async def _sandboxed(self, what: AskedPage, by: Credential) -> tuple[list[Statement], Filter, bool]:
         wanted = what.wanted
         if what.agent is not None:
             wanted = msgspec.structs.replace(wanted, identity=exact(what.agent).decode())
@@ -134,8 +153,7 @@ class StatementReads:
             ),
         )
         kept, rest = rows[: wanted.limit], rows[wanted.limit :]
-        after = (kept[-1].stored, kept[-1].statement_id) if rest else None
-        return [row.statement for row in kept], msgspec.structs.replace(wanted, after=after) if after else None
+        return [row.statement for row in kept], wanted, bool(rest)
 
     async def _held(self) -> Extent:
         """What the store holds, as of lately: the windows of a page are chosen by it, nothing else."""
@@ -144,18 +162,30 @@ class StatementReads:
             self._extent = now, await self._store.run(extent)
         return self._extent[1]
 
-    async def _answer(self, body: bytes, with_attachments: Sequence[Statement] | None) -> Answer:
-        """The body, with the bytes of those attachments that are known where they are asked for."""
-        if with_attachments is None:
-            return 200, body, [JSON]
-        parts: dict[str, tuple[str, str, bytes]] = {}
-        for one in with_attachments:
+    async def _attached(self, statements: Sequence[Statement]) -> tuple[Parts, int]:
+        """Bytes of the attachments that are known, and how many of the statements they are of."""
+        parts: Parts = {}
+        size = 0
+        for number, one in enumerate(statements):
+            own: Parts = {}
             for attachment in (*one.get("attachments", ()), *one["object"].get("attachments", ())):
                 sha2 = attachment["sha2"]
-                if sha2 not in parts and (data := await self._attachments.get(sha2)) is not None:
-                    parts[sha2] = attachment["contentType"], sha2, data
-        body, content_type = mixed(body, list(parts.values()))
-        return 200, body, [(b"content-type", content_type.encode())]
+                if sha2 in parts or sha2 in own or (data := await self._attachments.get(sha2)) is None:
+                    continue
+                size += len(data)
+                if size > self._most_attached and number:
+                    return parts, number
+                own[sha2] = attachment["contentType"], sha2, data
+            parts.update(own)
+        return parts, len(statements)
+
+
+def _answer(body: bytes, parts: Parts | None) -> Answer:
+    """Plain JSON, or in parts where attachments were asked for, also where there are none."""
+    if parts is None:
+        return 200, body, [JSON]
+    body, content_type = mixed(body, list(parts.values()))
+    return 200, body, [(b"content-type", content_type.encode())]
 
 
 def _same(agent: Statement) -> IsAgent:
