@@ -72,6 +72,21 @@ class ReadCommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         assignment, known = self._read
         return dict(known) if assignment is _assignment(self._consumer) else {}
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Have all partitions be read from their committed offsets, and from the beginning where there is none.
+
+        Faust throws away what it fetched during a rebalance and seeks back. aiokafka seeks nowhere where nothing was
+        committed, so that the first records of a new partition would be gone.
+        """
+        return dict(await self.call_thread(self._seek_to_committed))
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        consumer = self._ensure_consumer()
+        committed = await consumer.seek_to_committed()
+        if never := [tp for tp, offset in committed.items() if not offset]:
+            await consumer.seek_to_beginning(*never)
+        return {TP(tp.topic, tp.partition): offset for tp, offset in committed.items()}
+
     def predecessor(self, tp: TP, offset: int) -> int | None:
         """Offset of the record that was fetched before this one in the present assignment; FIRST where it is the first,
         None where it was not fetched in it. Between the two there are only markers of transactions."""

@@ -107,6 +107,23 @@ class Consumer:
         self.committed.append(offsets)
 
 
+async def test_a_partition_of_which_nothing_was_committed_is_read_from_its_beginning_again():
+    other, third = TopicPartition("statements", 1), TopicPartition("statements", 2)
+    sought: list[TopicPartition] = []
+
+    class Seeking:
+        async def seek_to_committed(self) -> dict[TopicPartition, int | None]:
+            return {STATEMENTS: None, other: 7, third: 0}
+
+        async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+            sought.extend(partitions)
+
+    thread = ReadCommittedThread.__new__(ReadCommittedThread)
+    thread._consumer = Seeking()
+    assert await thread._seek_to_committed() == {STATEMENTS: None, other: 7, third: 0}
+    assert sought == [STATEMENTS, third]
+
+
 @pytest.mark.parametrize("mine", [(), (STATEMENTS,)])
 async def test_only_offsets_of_own_partitions_are_committed(mine: tuple[TopicPartition, ...]):
     thread = ReadCommittedThread.__new__(ReadCommittedThread)
