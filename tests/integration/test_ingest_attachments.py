@@ -71,6 +71,30 @@ async def test_what_was_attached_comes_back_to_the_byte(reading: Reading) -> Non
     assert plain.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.clickhouse
+async def test_a_page_ends_before_its_attachments_grow_too_large(
+    tmp_path: Path, kafka_settings: KafkaSettings, reading: Reading
+) -> None:
+    clickhouse = reading.door.settings.clickhouse
+    directory = tmp_path / "small"
+    directory.mkdir()
+    door = make_door(directory, kafka_settings, clickhouse=clickhouse, max_multipart_bytes=3000)
+    small = Reading(door)
+    notes = [bytes([number]) * 1400 for number in range(5)]
+    pages: list[Mixed] = []
+    async with door.open() as client:
+        for note in notes:
+            assert (await post(client, first(statement(attachments=[attachment(note)])), part(note))).status_code == 200
+        await asyncio.to_thread(small.work)
+        more = "/xapi/statements?attachments=true&ascending=true"
+        while more:
+            pages.append(await parts_of(await client.get(more)))
+            more = json.loads(pages[-1].statements)["more"]
+    assert [[*page.parts.values()] for page in pages] == [notes[:2], notes[2:4], notes[4:]]
+    assert [len(json.loads(page.statements)["statements"]) for page in pages] == [2, 2, 1]
+    door.engine.dispose()
+
+
 async def parts_of(answer: httpx.Response) -> Mixed:
     async def pieces() -> Any:
         yield answer.content
