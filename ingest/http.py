@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from ingest.errors import ApiError, broken
 from ingest.xapi.faults import Rule
@@ -84,32 +84,50 @@ class Exchange:
         Raises ApiError 413 for a larger one, without reading on; 415 for one with a Content-Encoding; 408 for one
         that ends too soon, or is not there in time (ingest.protocol looks at the time).
         """
-        parts = [piece async for piece in self.pieces(limit)]
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        if self._given is not None:
+            return self._bounded(self._given, limit)
+        self._check(limit)
+        message = await self._receive()
+        if not message.get("more_body") and message["type"] == "http.request":
+            return self._bounded(message.get("body", b""), limit)
+        return b"".join([piece async for piece in self._pieces(message, limit)])
 
     async def pieces(self, limit: int) -> AsyncIterator[bytes]:
         """The body as it comes, for those that need not hold it whole; raises what ``body`` raises."""
         if self._given is not None:
-            if len(self._given) > limit:
-                raise self._too_large(limit)
-            yield self._given
+            yield self._bounded(self._given, limit)
             return
-        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise broken(415, ENCODING, "the body is encoded")
-        declared = self.headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > limit:
-            raise self._too_large(limit)
-        size, more = 0, True
-        while more:
-            message = await self._receive()
+        self._check(limit)
+        async for piece in self._pieces(await self._receive(), limit):
+            yield piece
+
+    async def _pieces(self, message: Message, limit: int) -> AsyncIterator[bytes]:
+        size = 0
+        while True:
             if message["type"] == "http.disconnect":
                 raise ApiError(408, "the request ended before its body did")
             piece = message.get("body", b"")
             size += len(piece)
             if size > limit:
                 raise self._too_large(limit)
-            more = message.get("more_body", False)
             yield piece
+            if not message.get("more_body", False):
+                return
+            message = await self._receive()
+
+    def _check(self, limit: int) -> None:
+        """Refuse what the headers alone tell."""
+        headers = self.headers
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise broken(415, ENCODING, "the body is encoded")
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > limit:
+            raise self._too_large(limit)
+
+    def _bounded(self, body: bytes, limit: int) -> bytes:
+        if len(body) > limit:
+            raise self._too_large(limit)
+        return body
 
     def given(self, method: str, query: bytes, body: bytes) -> None:
         """Be the request that was carried inside this one (alternate request syntax); headers are set by the caller."""
