@@ -10,9 +10,9 @@ import httpx
 import typer
 from sqlalchemy import select
 
-from infra.cli.bar import Bar, many
 from infra.cli.context import DataDir, UsageFault, load_settings
 from infra.cli.registry import registry
+from infra.dev.bar import Bar, many
 from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
 from schemas.registry import tables
@@ -121,7 +121,7 @@ class _Job:
         self._source = source
         self._beside = beside
         self._refusals: Refusals | None = None
-        self._read = 0
+        self._read = self._quarantined = 0
 
     def close(self) -> None:
         self._engine.dispose()
@@ -167,13 +167,16 @@ class _Job:
                     batch=batch, default_version=versions[0], stop=stop, show=show,
                 )  # fmt: skip
                 ended = await job.run()
-            self._read = job.read
+            self._read, self._quarantined = job.read, poster.quarantined
             return ended
 
     def report(self, ended: Progress) -> None:
         """Counts that add up, and why something was refused."""
         assert self._refusals is not None, "it ran"
         typer.echo(f"{self._read:,} read = {ended.accepted:,} accepted + {ended.refused:,} refused")
+        if self._quarantined:
+            told = f"{self._quarantined:,} of the accepted ones break a rule and wait in quarantine"
+            typer.echo(f"{told}: `roundtrip admin quarantine list`")
         for rule, count in sorted(self._refusals.rules.items(), key=lambda one: -one[1]):
             typer.echo(f"  {many(count, 'statement')}: {rule}")
         if ended.refused and self._refusals.path is not None:

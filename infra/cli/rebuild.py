@@ -9,9 +9,9 @@ from uuid import UUID
 
 import typer
 
-from infra.cli.bar import Bar, many
 from infra.cli.beside import alone, open_store, options
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
+from infra.dev.bar import Bar, many
 from infra.runtime.settings import Settings
 
 if TYPE_CHECKING:

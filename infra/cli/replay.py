@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from infra.cli.bar import Bar, many
 from infra.cli.beside import alone, first_line, now_us, open_store, options
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
+from infra.dev.bar import Bar, many
 from infra.runtime.settings import Settings
 
 if TYPE_CHECKING:

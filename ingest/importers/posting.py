@@ -52,6 +52,8 @@ class Poster:
         self._patience = patience
         self._waiting = waiting
         self._sleep = sleep
+        self.quarantined = 0
+        """Accepted statements that break a rule and wait to be mended: of a provider in quarantine."""
 
     async def post(self, statements: Sequence[bytes], version: str, *, whole: bool = False) -> list[Refused]:
         """Have all accepted but those that are returned, in order; with ``whole``, none where one is
@@ -67,16 +69,18 @@ class Poster:
             return
         answer = await self._answered(b"[" + b",".join([raw for _, raw in statements]) + b"]", version)
         if answer.is_success:
+            told = answer.headers.get("x-roundtrip-quarantined", "")
+            self.quarantined += int(told) if told.isdecimal() else 0
             return
-        told = _told(answer)
-        at_fault = {number for number in told.faulty if 0 <= number < len(statements)}
+        why = _told(answer)
+        at_fault = {number for number in why.faulty if 0 <= number < len(statements)}
         if len(statements) == 1:
-            refused.append(Refused(statements[0][0], answer.status_code, told.error, _from(told.faults, 0)))
+            refused.append(Refused(statements[0][0], answer.status_code, why.error, _from(why.faults, 0)))
             return
-        reasons = {number: _from(told.faults, number) for number in at_fault}
+        reasons = {number: _from(why.faults, number) for number in at_fault}
         for number, faults in reasons.items():
             if faults:
-                refused.append(Refused(statements[number][0], answer.status_code, told.error, faults))
+                refused.append(Refused(statements[number][0], answer.status_code, why.error, faults))
         if whole and refused:
             return
         # Faults of a large batch are not all told: what is at fault for an untold reason is asked for by itself.

@@ -12,11 +12,12 @@ import msgspec
 from sqlalchemy import Engine
 
 from infra.dev.accounts import Account, account
+from infra.dev.bar import Bar
 from infra.dev.posting import Connection, GaveUpError
 from infra.dev.replay import assistments
 from infra.dev.replay.dataset import DataSetError, Response, SkillMatrix, locate, responses
 from infra.dev.replay.verify import verify
-from infra.dev.simulation.report import Bar, Report, say
+from infra.dev.simulation.report import Report, say
 from infra.dev.simulation.seed import add_missing
 from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
@@ -117,7 +118,7 @@ async def post(settings: Settings, options: Options, own: Account, told: Sequenc
     url = options.url or f"http://{settings.ingest.host}:{settings.ingest.port}/xapi"
     report = Report()
     pace = _Pace(options.rate)
-    with Bar("replay", len(told), report) as bar:
+    with Bar("replay", len(told)) as bar:
         try:
             async with asyncio.TaskGroup() as lanes:
                 for lane in range(options.connections):
@@ -144,7 +145,7 @@ async def _post_shard(
             if answer.status >= 300:
                 raise RefusedError(f"refused with {answer.status}: {answer.body[:500].decode(errors='replace')}")
             report.accepted += len(chunk)
-            bar.show(report.accepted)
+            bar.show(report.accepted, report.pace)
     finally:
         report.retried += connection.retried
         connection.close()

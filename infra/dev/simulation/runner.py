@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from infra.dev.accounts import Account
+from infra.dev.bar import Bar
 from infra.dev.posting import Connection, GaveUpError
 from infra.dev.simulation import mishaps
 from infra.dev.simulation.chance import chance, uuid4_of
@@ -21,7 +22,7 @@ from infra.dev.simulation.habits.telling import SECOND
 from infra.dev.simulation.lanes import Lane
 from infra.dev.simulation.live import Live, share_of_rate
 from infra.dev.simulation.preparation import Options, OtherDistrictError, prepare
-from infra.dev.simulation.report import Bar, Report, say
+from infra.dev.simulation.report import Report, say
 from infra.dev.simulation.state import Progress, State
 from infra.dev.simulation.timeline import Post, Upcoming, encode, history, school_days
 from infra.runtime.settings import Settings
@@ -108,14 +109,14 @@ class _Run:
         until = _now()
         start = self._district.start
         total = school_days(start, self._date(until)) + 1
-        with Bar("history", total, self._report) as bar:
+        with Bar("history", total) as bar:
             while (window := upcoming.before(until, self._options.window)) and not self._stop.is_set():
                 await self._post(window)
                 self._keep_progress(window[-1])
                 done = min(total, school_days(start, self._date(window[-1].at)))
-                bar.show(done, f"school day {done + 1} of {total}")
+                bar.show(done, f"school day {done + 1} of {total} · {self._report.pace}")
             if not self._stop.is_set():
-                bar.show(total)
+                bar.show(total, self._report.pace)
 
     def _keep_progress(self, last: Post) -> None:
         self._state.keep_progress(Progress(last.at, last.statement_id))

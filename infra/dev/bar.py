@@ -23,6 +23,7 @@ class Bar:
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, max(total, 1)
         self._said = time.monotonic()
+        self._ended = False
         self._bar: Progress | None = None
         if sys.stdout.isatty():
             columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
@@ -43,8 +44,8 @@ class Bar:
         self._total = total or self._total
         if self._bar:
             self._bar.update(self._task, completed=min(done, self._total), total=self._total, words=words)
-        elif time.monotonic() - self._said >= LINE_EVERY:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._said >= LINE_EVERY or (done >= self._total and not self._ended):
+            self._said, self._ended = time.monotonic(), done >= self._total
             self.say(f"{self._what} {min(100 * done // self._total, 100)}% · {words}")
 
     def say(self, line: str) -> None:
