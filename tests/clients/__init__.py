@@ -1,0 +1,1 @@
+"""Published xAPI clients against the running platform."""
