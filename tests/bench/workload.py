@@ -45,13 +45,23 @@ _RESULT = (
 
 @dataclass(frozen=True)
 class Mix:
-    """What statements are made; ``attempts`` is the share of statements with an outcome."""
+    """What statements are made.
+
+    Attributes:
+        attempts: share of statements with an outcome.
+        students, skills, items: how many there are.
+        session: statements of a session, on average.
+        first_us: when they begin, µs.
+        known: ids of the students; made from the seed where it is empty.
+    """
 
     attempts: float = 0.3
     students: int = 20_000
     skills: int = 250
     items: int = 2_500
     session: int = 30
+    first_us: int = FIRST_US
+    known: tuple[str, ...] = ()
 
 
 class _Session(NamedTuple):
@@ -63,9 +73,9 @@ class _Session(NamedTuple):
 def items(count: int, mix: Mix = Mix(), seed: int = 1) -> Iterator[Item]:
     """``count`` items, 100 µs of the school's time apart."""
     rng = random.Random(seed)
-    students = [_uuid(rng) for _ in range(mix.students)]
+    students = list(mix.known) or [_uuid(rng) for _ in range(mix.students)]
     skill_ids = [f"math.{number // 25}.{number}" for number in range(mix.skills)]
-    at_work = [_session(rng, students, mix) for _ in range(max(mix.students // 10, 1))]
+    at_work = [_session(rng, students, mix) for _ in range(max(len(students) // 10, 1))]
     chance = rng.random
     for number in range(count):
         place = int(chance() * len(at_work))
@@ -85,7 +95,7 @@ def items(count: int, mix: Mix = Mix(), seed: int = 1) -> Iterator[Item]:
             f"{rng.getrandbits(64):x}", session.registration, item, item, told, verb, verb,
         )  # fmt: skip
         statement_id = _uuid(rng)
-        at = FIRST_US + number * 100
+        at = mix.first_us + number * 100
         yield Item(
             statement_id,
             session.student_id,
