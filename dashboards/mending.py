@@ -5,6 +5,7 @@ The rules of xAPI are pure and the same for all: this module alone brings them f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ from ingest.quarantine import repair
 from ingest.quarantine.repair import Repair, RepairFaultError, apply, check, read, same, write
 
 __all__ = ["Change", "Edited", "RepairFaultError", "changes", "edited", "mends", "rule", "shown", "verb_of"]
+
+
+_LAST_WORD = re.compile(r"(.*\W)(\w+)").fullmatch
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,20 @@ def _changes(before: Any, after: Any, path: str) -> Iterator[Change]:
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for one, other in zip(before, after, strict=True):
             yield from _changes(one, other, f"{path}[*]")
+    elif isinstance(before, str) and isinstance(after, str) and before != after:
+        yield Change(path, "replace", *map(write, _pattern(before, after)))
     elif not same(before, after):
         scalar = not isinstance(before, dict | list)
         yield Change(path, "replace", write(before) if scalar else None, write(after))
+
+
+def _pattern(before: str, after: str) -> tuple[str, str]:
+    """What differs from statement to statement as a ``*``: the last word, where both end with it, as in ``item-9`` and
+    ``https://x.example/9``."""
+    word = _LAST_WORD(before)
+    if word is None or "*" in before + after or not after.endswith(word[2]):
+        return before, after
+    return f"{word[1]}*", f"{after.removesuffix(word[2])}*"
 
 
 def _step(path: str, name: str) -> str:

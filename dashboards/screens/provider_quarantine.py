@@ -90,7 +90,8 @@ def _list(context: Context, items: list[Item], status: str) -> Item | None:
         one = known[item_id]
         at = words.clock(_at(one), context.zone) if now - _at(one) < _TODAY else words.exact(_at(one), context.zone)
         state = " (repaired, is being replayed)" if one.repaired and status == "waiting" else ""
-        return f"{at}, {one.faults[0]['path']}{state}"
+        # Streamlit tells options apart by their labels: each is one of its kind.
+        return f"{at}, {one.item_id[:8]}: {one.faults[0]['path']}{state}"
 
     first = ids.index(wanted) if wanted in ids else 0
     chosen = st.selectbox("Statement", ids, index=first, format_func=label, key=f"quarantine-item-{status}")

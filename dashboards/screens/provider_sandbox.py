@@ -49,7 +49,8 @@ def view(context: Context, provider: str) -> None:
         def label(key: str) -> str:
             row = known[key]
             at = words.exact(datetime.fromtimestamp(row.stored / 1e6, UTC), context.zone)
-            return f"{at}, {words.activity(mending.verb_of(row.statement))}"
+            # Streamlit tells options apart by their labels: each is one of its kind.
+            return f"{at}, {key[:8]}: {words.activity(mending.verb_of(row.statement))}"
 
         chosen = st.radio("Statement", list(known), format_func=label, key="sandbox-item", label_visibility="collapsed")
     with right:
