@@ -39,7 +39,8 @@ SELECT toUnixTimestamp(toStartOfHour(stored)) AS hour, count() FROM statements G
 # Of an id that stands under two keys the first copy is the one that stays (streams.corrections.copies).
 _DIGESTS: Final = """
 SELECT toString(statement_id), argMin(digest, (stored, partition, offset, idx)) FROM statements
-WHERE statement_id IN {ids:Array(UUID)} GROUP BY statement_id
+WHERE id_key IN (arrayMap(one -> toUInt32(cityHash64(one)), {ids:Array(UUID)}))
+AND statement_id IN {ids:Array(UUID)} GROUP BY statement_id
 """
 
 
