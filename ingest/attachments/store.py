@@ -44,6 +44,18 @@ class AttachmentStore:
         except (BaseError, OSError, ValueError) as error:
             raise AttachmentStoreError(f"an attachment could not be kept: {type(error).__name__}") from error
 
+    async def has(self, sha2: str) -> bool:
+        """Whether there are bytes of this hash. Raises AttachmentStoreError."""
+        if not is_sha2(sha2):
+            return False
+        try:
+            await self._store.head_async(_place(sha2))
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError, ValueError) as error:
+            raise AttachmentStoreError(f"an attachment could not be looked for: {type(error).__name__}") from error
+        return True
+
     async def get(self, sha2: str) -> bytes | None:
         """The bytes of this hash; None where there are none. Raises AttachmentStoreError."""
         if not is_sha2(sha2):

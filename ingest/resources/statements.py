@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Collection
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,7 +24,7 @@ from ingest.resources.statement_reads import StatementReads
 from ingest.sandbox.store import Sandbox
 from ingest.xapi import terms
 from ingest.xapi.accepted import Accepted, Valid, read
-from ingest.xapi.attachments import attached, missing_or_surplus, not_taken
+from ingest.xapi.attachments import SURPLUS, attached, missing_or_surplus, not_taken
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
 from ingest.xapi.signatures import signature
@@ -99,7 +100,13 @@ class Statements(Resource):
         return 200, b'["' + '","'.join(ids).encode() + b'"]' if ids else b"[]", [JSON, *told]
 
     async def accept(self, statements: list[dict[str, Any]], by: Credential, version: str) -> list[str]:
-        """Accept valid statements as those of a POST, whole or not at all; their ids. Raises ApiError."""
+        """Accept valid statements as those of a POST, whole or not at all; their ids.
+
+        Raises ApiError; 400 also where the bytes of an attachment did not come with an earlier request.
+        """
+        if found := attached(statements):
+            known = {one.sha2 for one in found if await self._store.has(one.sha2)}
+            self._all_have_bytes(statements, known)
         return await self._accept_checked(statements, None, by, version, single=False)
 
     async def _take(
@@ -136,6 +143,8 @@ class Statements(Resource):
         if aside is None:
             raise refusal(faults, len(value) if isinstance(value, list) else 1)
         try:
+            # A rule may have mended what else was wrong with a statement that lacks an attachment.
+            self._all_have_bytes(aside.good, parts or ())
             ids = await self._accept_checked(aside.good, parts, by, version, single=single)
         except BaseException:
             await self._quarantine.take_back(aside)
@@ -171,6 +180,14 @@ class Statements(Resource):
         batch(value, faults, version_2=version == TWO)
         self._attachments(value, parts, faults, count)
         return value, faults
+
+    def _all_have_bytes(self, statements: list[Any], known: Collection[str]) -> None:
+        """Raises ApiError 400 where an attachment is neither elsewhere nor known by its hash."""
+        faults = Faults()
+        missing_or_surplus(attached(statements), dict.fromkeys(known, b""), faults)
+        lacking = Faults(one for one in faults if one.rule != SURPLUS.code)
+        if lacking:
+            raise refusal(lacking, len(statements))
 
     def _attachments(self, value: Any, parts: Parts | None, faults: Faults, count: int) -> None:
         """Note what is wrong with attachments; raises ApiError 415 for a media type that is not taken."""

@@ -13,6 +13,8 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
+from infra.runtime import quarantine
+from infra.runtime.providers import set_mode
 from infra.runtime.settings import KafkaSettings
 from ingest.attachments.received import Limits, Mixed, Room, receive
 from tests.fixtures.door import Door, make_door
@@ -228,3 +230,32 @@ async def test_a_batch_that_names_an_id_twice_is_refused_with_both_places(door: 
         assert faults(answer) == [(400, "batch.same_id", "$[1].id")]
         assert "statement 0" in answer.json()["error"]
         assert door.records() == []
+
+
+async def test_what_is_replayed_from_quarantine_has_its_attachments_or_waits(door: Door) -> None:
+    came = statement(1, attachments=[attachment(NOTE)])
+    wrong = {**came, "object": {"id": "no-iri"}}
+    lacking = statement(2, attachments=[attachment(b"never sent")])
+    with door.engine.begin() as connection:
+        set_mode(connection, "p1", "quarantine")
+    async with door.open() as client:
+        [with_bytes] = (await post(client, first(wrong), part(NOTE))).json()
+        [without] = (await client.post("/xapi/statements", json=lacking)).json()
+        assert door.records() == []
+        with door.engine.begin() as connection:
+            # A rule that changes something else makes no attachment of nothing.
+            quarantine.add_rule(connection, "p1", "$.verb.display", "set", None, "{}", "Kim", 5)
+            for item, repaired in ((with_bytes, came), (without, lacking)):
+                quarantine.repair_item(connection, item, json.dumps(repaired), "Kim", "as it was meant")
+        for _ in range(600):
+            with door.engine.connect() as connection:
+                replayed, waiting = (quarantine.items(connection, "p1", status) for status in ("replayed", "waiting"))
+            if replayed and [one.repaired for one in waiting] == [None]:
+                break
+            await asyncio.sleep(0.1)
+        answer = await client.post("/xapi/statements", json=lacking)
+        assert answer.headers.get("X-Roundtrip-Quarantined") == "1" or answer.status_code == 400
+        assert [item.statement_id for item in door.items()] == [with_bytes]
+    [still] = [one for one in waiting if one.item_id == without]
+    assert "neither in the request nor at a fileUrl" in (still.reason or "")
+    assert [fault["rule"] for fault in still.faults] == ["attachment.no_data"]

@@ -174,6 +174,9 @@ def test_bytes_are_kept_under_their_hash_as_often_as_they_come(tmp_path: Path, w
         assert await store.get(sha(ANOTHER)) == ANOTHER
         assert await store.get(sha(b"never sent")) is None
         assert await store.get("../registry") is None
+        assert await store.has(sha(ANOTHER))
+        assert not await store.has(sha(b"never sent"))
+        assert not await store.has("../registry")
 
     asyncio.run(keep_and_find())
     files = [one for one in tmp_path.rglob("*") if one.is_file()]
