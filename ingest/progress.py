@@ -15,7 +15,7 @@ log = get_logger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _WATCHED_SECONDS: Final = 0.03
-_OWN_WRITES_SECONDS: Final = 1.0
+_OWN_WRITES_SECONDS: Final = 5.0
 
 _QUERY: Final = """
 SELECT partition, max(offset), max(end_offset), toUnixTimestamp64Micro(max(stored_until)),
@@ -88,7 +88,7 @@ class Progress:
                 own[partition] = offset
 
     async def own_writes(self, credential: str) -> None:
-        """Wait, for a second at most, until the sinks have passed what the credential was last told is kept."""
+        """Wait, for five seconds at most (a worker that is down or far behind), until the sinks have passed what the credential was last told is kept."""
         if self._passed(credential):
             return
         self._waiters += 1
