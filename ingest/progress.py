@@ -88,7 +88,10 @@ class Progress:
                 own[partition] = offset
 
     async def own_writes(self, credential: str) -> None:
-        """Wait, for five seconds at most (a worker that is down or far behind), until the sinks have passed what the credential was last told is kept."""
+        """Wait until the sinks have passed what the credential was last told is kept.
+
+        For five seconds at most: a worker that is down, or far behind, makes no read fail.
+        """
         if self._passed(credential):
             return
         self._waiters += 1
