@@ -69,7 +69,7 @@ def _list(context: Context, items: list[Item], status: str) -> Item | None:
     if not items:
         return None
     groups = Counter((one.faults[0]["rule"], one.faults[0]["message"]) for one in items)
-    ui.section(f"{_STATES[status]}, by what is wrong", f"newest {len(items)}" if len(items) == _SHOWN else "")
+    ui.section(f"{_STATES[status]}, by what was wrong", f"newest {len(items)}" if len(items) == _SHOWN else "")
     ui.table(
         {"what": "What is wrong", "number": "#Statements"},
         [
@@ -208,9 +208,9 @@ def _decided(context: Context, one: Item) -> None:
     at = f", {words.exact(datetime.fromtimestamp(one.decided_at / 1e6, UTC), context.zone)}" if one.decided_at else ""
     ui.section("The statement", ui.text(f"{state}{at}"))
     st.html(
-        f'<dl class="rt-facts"><dt>By</dt><dd>{ui.text(one.decided_by or "")}</dd>'
+        f'<div class="rt-card"><dl class="rt-facts"><dt>By</dt><dd>{ui.text(one.decided_by or "")}</dd>'
         f"<dt>Reason</dt><dd>{ui.text(one.reason or '')}</dd>"
-        f"<dt>Came</dt><dd>{words.exact(_at(one), context.zone)}</dd></dl>"
+        f"<dt>Came</dt><dd>{words.exact(_at(one), context.zone)}</dd></dl></div>"
     )
     if one.repaired:
         left, right = st.columns(2)
