@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,32 +15,18 @@ from ingest.attachments.multipart import mixed
 from ingest.attachments.received import Limits, Mixed, Room, boundary_of, is_multipart, receive
 from ingest.attachments.store import AttachmentStore, AttachmentStoreError, open_store
 from ingest.errors import ApiError
+from tests.fixtures.multipart import body as whole
+from tests.fixtures.multipart import part, sha
 
 LIMITS = Limits(statements=10_000, attachment=5_000, attachments=3)
 NOTE = b"a note\r\n--not the boundary\r\n\x00\xff"
 ANOTHER = b""
 
 
-def sha(data: bytes, name: str = "sha256") -> str:
-    return hashlib.new(name, data).hexdigest()
-
-
-def part(data: bytes, **headers: str) -> bytes:
-    told = {
-        "Content-Type": "text/plain",
-        "Content-Transfer-Encoding": "binary",
-        "X-Experience-API-Hash": sha(data),
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    return b"".join(f"{name}: {value}\r\n".encode() for name, value in told.items() if value) + b"\r\n" + data
-
-
 STATEMENTS = b'Content-Type: application/json; charset=utf-8\r\n\r\n{"a":1}'
 
 
-def body(*parts: bytes, boundary: str = "b-1") -> bytes:
-    line = f"\r\n--{boundary}".encode()
-    return b"".join(line + b"\r\n" + one for one in parts)[2:] + line + b"--\r\n"
+body = partial(whole, boundary="b-1")
 
 
 def read(sent: bytes, *, limits: Limits = LIMITS, size: int = 7, kind: str = "multipart/mixed; boundary=b-1") -> Mixed:
@@ -60,7 +47,7 @@ def test_parts_are_read_to_the_byte_wherever_the_pieces_end(size: int) -> None:
 
 @pytest.mark.parametrize("name", ["sha224", "sha256", "sha384", "sha512"])
 def test_the_hash_is_any_sha2_of_either_case(name: str) -> None:
-    digest = sha(NOTE, name)
+    digest = hashlib.new(name, NOTE).hexdigest()
     assert read(body(STATEMENTS, part(NOTE, X_Experience_API_Hash=digest.upper()))).parts == {digest: NOTE}
 
 
