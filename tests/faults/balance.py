@@ -80,6 +80,6 @@ def imbalance(client: Client, log: Log, case: Case) -> list[str]:
         said.append(f"outcomes: {outcomes}")
     if lost := {(partition, offset, idx) for partition, offset, idx, _ in dead} - letters:
         said.append(f"dead letters: none about {sorted(lost)}")
-    if missed := case.plan.conflicts - {row[3] for row in dead}:
+    if missed := case.plan.conflicts - {row[3] for row in dead} - case.refused:
         said.append(f"conflicts: sent and not told of {sorted(missed)}")
     return said

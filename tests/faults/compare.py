@@ -81,6 +81,7 @@ class Case:
     providers: list[str]
     accepted: int = 0
     unclear: int = 0
+    refused: set[str] = field(default_factory=set)
     door_killed: bool = False
     former: dict[str, str] = field(default_factory=dict)
 

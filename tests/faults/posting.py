@@ -18,12 +18,13 @@ class Poster:
     """``accepted``: statements in requests answered 200.
 
     ``unclear``: those in requests that were not answered, or by a 5xx: what became of them is not known, and they are
-    sent again.
+    sent again. ``refused``: ids whose second content was answered 409.
     """
 
     def __init__(self, url: str, credentials: Sequence[Issued], plan: Plan) -> None:
         self.accepted = 0
         self.unclear = 0
+        self.refused: set[str] = set()
         self.error = ""
         self._url = url
         self._credentials = credentials
@@ -58,6 +59,10 @@ class Poster:
                 await asyncio.sleep(max(began + request.after - time.monotonic(), 0.0))
                 before = connection.retried
                 answer = await connection.post_until_kept(request.body(), patience=PATIENCE_SECONDS)
+                ids = {one["id"] for one in request.statements if "id" in one}
+                if answer.status == 409 and ids and ids <= self._plan.conflicts:
+                    self.refused |= ids
+                    continue
                 if answer.status != 200:
                     raise RuntimeError(f"{answer.status}: {answer.body[:300]!r}")
                 self.accepted += len(request.statements)

@@ -53,7 +53,7 @@ class Runner:
         self._pass(schedule.patience, lambda: not any(slot.proxy.rules for slot in stack.slots))
         happened += [*stack.done(), *mover.done]
         stack.heal()
-        case.accepted, case.unclear = poster.accepted, poster.unclear
+        case.accepted, case.unclear, case.refused = poster.accepted, poster.unclear, poster.refused
         posted, posted_us = time.monotonic(), time.time_ns() // 1000
         findings = Findings(said=[poster.error]) if poster.error else self._settled(case, log, posted_us)
         verdict = Verdict(schedule, findings, len(plan.originals), posted - began, time.monotonic() - posted, happened)

@@ -8,6 +8,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,8 @@ async def _kept(front: Front, most: int = 1000) -> AsyncIterator[tuple[StoredIds
 
         def add(one: str, digest: int, stored: int, student: int = 1) -> None:
             columns = ["student_id", "timestamp", "statement_id", "stored", "digest"]
-            row = [uuid.UUID(int=student), stored / 1e6, uuid.UUID(one), stored / 1e6, digest]
+            at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=stored)
+            row = [uuid.UUID(int=student), at, uuid.UUID(one), at, digest]
             client.insert("statements", [row], column_names=columns)
 
         try:
