@@ -86,7 +86,7 @@ class Keys:
             if known.read_at != since or self._clock() < known.next_try:
                 return
             try:
-                known.keys = keys_of(await self._fetch(url))
+                known.keys = await asyncio.to_thread(keys_of, await self._fetch(url))
             except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
                 wait = min(_FIRST_WAIT * 2**known.failures, _LONGEST_WAIT)
                 known.failures = min(known.failures + 1, 10)
@@ -105,17 +105,22 @@ class Keys:
 
 
 async def fetched(url: str) -> bytes:
-    """A document of bounded size; raises httpx.HTTPError, or ValueError where it is too large."""
-    async with (
-        asyncio.timeout(2 * _TIMEOUT),
-        httpx.AsyncClient(timeout=_TIMEOUT) as client,
+    """A document of bounded size, read in a thread; raises httpx.HTTPError, or ValueError where it is too large."""
+    # Even to make a client takes tens of milliseconds: it reads the certificates of all authorities.
+    return await asyncio.to_thread(_fetch, url)
+
+
+def _fetch(url: str) -> bytes:
+    until = time.monotonic() + 2 * _TIMEOUT
+    with (
+        httpx.Client(timeout=_TIMEOUT) as client,
         client.stream("GET", url, headers={"Accept": "application/json"}) as answer,
     ):
         answer.raise_for_status()
         parts, size = [], 0
-        async for part in answer.aiter_bytes():
+        for part in answer.iter_bytes():
             parts.append(part)
             size += len(part)
-            if size > _LARGEST:
-                raise ValueError("the keys are larger than 1 MiB")
+            if size > _LARGEST or time.monotonic() > until:
+                raise ValueError("the keys are larger than 1 MiB, or come too slowly")
         return b"".join(parts)

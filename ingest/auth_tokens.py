@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import Key, KeySet
+from joserfc.jwk import Key, KeySet, import_key
 
 from ingest.credentials import SCOPES, Credential
 from ingest.issuers import Issuer
@@ -109,15 +109,22 @@ def granted(client: Credential, scopes: frozenset[str]) -> Credential:
 
 
 def keys_of(text: str | bytes) -> KeySet:
-    """A JWK set's public signing keys; raises ValueError where it has none."""
+    """A JWK set's public signing keys, without those that are not understood (RFC 7517, 5); raises ValueError where it
+    has none."""
     try:
-        found = json.loads(text)
-        keys = [
-            key for key in found["keys"] if isinstance(key, dict) and key.get("use", "sig") == "sig" and _strong(key)
-        ]
-        return KeySet.import_key_set({"keys": keys})
-    except (JoseError, TypeError, KeyError, ValueError, RecursionError) as error:
-        raise ValueError(f"no JWK set with public keys for signatures: {type(error).__name__}") from None
+        sent = json.loads(text)["keys"]
+    except (TypeError, KeyError, ValueError, RecursionError):
+        sent = None
+    keys = []
+    for one in sent if isinstance(sent, list) else ():
+        try:
+            if isinstance(one, dict) and one.get("use", "sig") == "sig" and _strong(one):
+                keys.append(import_key(one))
+        except Exception:  # whatever is wrong with one key, the others are good
+            continue
+    if not keys:
+        raise ValueError("no JWK set with public keys for signatures")
+    return KeySet(keys)
 
 
 def _strong(key: dict[str, Any]) -> bool:
