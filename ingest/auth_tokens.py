@@ -12,6 +12,7 @@ import json
 import math
 from typing import Any, Final, NamedTuple
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet, import_key
@@ -120,7 +121,7 @@ def keys_of(text: str | bytes) -> KeySet:
         try:
             if isinstance(one, dict) and one.get("use", "sig") == "sig" and _strong(one):
                 keys.append(import_key(one))
-        except Exception:  # whatever is wrong with one key, the others are good
+        except (JoseError, UnsupportedAlgorithm, TypeError, KeyError, ValueError):
             continue
     if not keys:
         raise ValueError("no JWK set with public keys for signatures")
