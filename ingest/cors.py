@@ -19,6 +19,7 @@ _READ: Final = ", ".join(
     (
         *("ETag", "Last-Modified", "X-Experience-API-Version", "X-Experience-API-Consistent-Through"),
         *("X-Experience-API-Hash", "X-Request-ID", "Retry-After", "WWW-Authenticate", "Content-Language"),
+        *("X-Roundtrip-Quarantined", "X-Roundtrip-Quarantined-Items", "X-Roundtrip-Repaired"),
     )
 ).encode()
 

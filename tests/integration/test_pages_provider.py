@@ -225,10 +225,15 @@ def test_the_mode_is_changed_after_a_second_click(managed, open_view):
     assert mode == "quarantine"
 
 
-def test_a_verb_gets_a_meaning(managed, open_view):
+def test_a_verb_gets_a_meaning(managed, open_view, monkeypatch):
+    iri, asked = "https://quiz.example/verbs/solved", Store.query
+
+    def with_a_verb(store: Store, viewer: Any, name: str, **parameters: Any) -> Any:
+        unknown = name == "provider_unmapped_verbs"
+        return [{"verb_iri": iri, "statements": 3}] if unknown else asked(store, viewer, name, **parameters)
+
+    monkeypatch.setattr(Store, "query", with_a_verb)
     page = open_view("mapping")
-    iri = "https://quiz.example/verbs/solved"
-    page.selectbox(key="verb-iri").set_value(iri).run()
     page.selectbox(key="verb-means").set_value("answered").run()
     page.button(key="verb-do").click().run()
     with managed[1].connect() as connection:
