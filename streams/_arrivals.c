@@ -810,7 +810,7 @@ static PyObject *rows(PyObject *module, PyObject *const *args, Py_ssize_t given)
 /* What is remembered of a partition, while a batch is looked through. */
 
 typedef struct {
-    PyObject *memory, *young, *old, *newcomers; /* the first one borrowed */
+    PyObject *memory, *young, *old, *latest; /* the first one borrowed */
     long long number, complete_from, highest;
 } Memory;
 
@@ -822,12 +822,12 @@ static int open_memory(Memory *into, PyObject *memories, PyObject *partition, lo
         return 0;
     into->young = PyObject_GetAttrString(into->memory, "young");
     into->old = PyObject_GetAttrString(into->memory, "old");
-    into->newcomers = PyObject_GetAttrString(into->memory, "newcomers");
+    into->latest = PyObject_GetAttrString(into->memory, "latest");
     PyObject *from = PyObject_GetAttrString(into->memory, "complete_from");
     PyObject *highest = PyObject_GetAttrString(into->memory, "highest_stored");
-    int fits = into->young != NULL && into->old != NULL && into->newcomers != NULL && from != NULL &&
+    int fits = into->young != NULL && into->old != NULL && into->latest != NULL && from != NULL &&
                highest != NULL && PyDict_CheckExact(into->young) && PyDict_CheckExact(into->old) &&
-               PySet_CheckExact(into->newcomers) && PyLong_CheckExact(from) && PyLong_CheckExact(highest);
+               PyDict_CheckExact(into->latest) && PyLong_CheckExact(from) && PyLong_CheckExact(highest);
     if (fits) {
         into->complete_from = PyLong_AsLongLong(from);
         into->highest = PyLong_AsLongLong(highest);
@@ -847,9 +847,11 @@ static int close_memory(Memory *memory, int keep) {
     }
     Py_XDECREF(memory->young);
     Py_XDECREF(memory->old);
-    Py_XDECREF(memory->newcomers);
+    Py_XDECREF(memory->latest);
     return failed;
 }
+
+#define NOTHING (-(1LL << 62)) /* as in streams.dedupe */
 
 /* 1: new and remembered, or never to be a duplicate; 0: to be judged; -1: a Python error is set. */
 static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject *seen_type, long long clock_error) {
@@ -872,9 +874,13 @@ static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject 
         known = PySet_Contains(doubtful, key);
     int suffices = flags & TIMESTAMP_GENERATED ? memory->complete_from < 0
                                                : timestamp > memory->complete_from + clock_error;
-    if (!suffices && known == 0 && PySet_GET_SIZE(memory->newcomers)) {
-        suffices = PySet_Contains(memory->newcomers, field(item, STUDENT_ID));
-        if (suffices < 0)
+    if (!suffices && known == 0 && PyDict_GET_SIZE(memory->latest)) {
+        PyObject *latest = PyDict_GetItemWithError(memory->latest, field(item, STUDENT_ID));
+        if (latest != NULL) {
+            long long until = PyLong_AsLongLong(latest);
+            suffices = flags & TIMESTAMP_GENERATED ? until == NOTHING : timestamp > until;
+        }
+        if (PyErr_Occurred())
             known = -1;
     }
     if (known < 0) {
@@ -927,7 +933,7 @@ static PyObject *remember_new(PyObject *module, PyObject *const *args, Py_ssize_
                     } else {
                         Py_XDECREF(memories[at].young);
                         Py_XDECREF(memories[at].old);
-                        Py_XDECREF(memories[at].newcomers);
+                        Py_XDECREF(memories[at].latest);
                         if (PyErr_Occurred()) /* a memory that is not begun: the Python says so */
                             PyErr_Clear();
                     }

@@ -18,6 +18,9 @@ WARMED = 10_000
 WARMED_US = 60 * 60 * 1_000_000
 """... and stored at most so long before it."""
 
+NOTHING = -(2**62)
+"""Earlier than all moments: of a student of whom nothing is stored."""
+
 Key = tuple[str, str]
 """Statement id and student id: a statement of a group is credited once to each member."""
 
@@ -58,16 +61,16 @@ class PartitionMemory:
 
     Two dictionaries take turns: when the young one is full, the old one is forgotten. ``complete_from`` is a moment
     of storing (µs): every statement of the partition that was stored later and has arrived is remembered.
-    ``newcomers`` are students of whom nothing was stored when they were met, and of whom nothing was forgotten since:
-    all their statements are remembered, however old they are.
+    ``latest`` tells of students how late the last of their statements happened that was stored when they were met
+    (µs; NOTHING: none was), as long as nothing was forgotten since: what happened later is remembered.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.young: dict[Key, Seen] = {}
         self.old: dict[Key, Seen] = {}
-        self.newcomers: set[str] = set()
-        self._young_newcomers: set[str] = set()
+        self.latest: dict[str, int] = {}
+        self._young_latest: dict[str, int] = {}
         self._young_from = 0
         self.highest_stored = 0
         self.complete_from: int | None = None
@@ -95,10 +98,9 @@ class PartitionMemory:
             self.highest_stored = stored
         self.young[key] = seen
 
-    def welcome(self, student_id: str) -> None:
-        """A student of whom nothing is stored, before any statement in hand is remembered."""
-        self.newcomers.add(student_id)
-        self._young_newcomers.add(student_id)
+    def meet(self, student_id: str, latest: int) -> None:
+        """A student, and what the store tells of the student before any statement in hand is remembered."""
+        self.latest[student_id] = self._young_latest[student_id] = latest
 
     def settle(self) -> None:
         """Forget the old when the young are many. Between batches only, when all that is forgotten can be looked up:
@@ -107,7 +109,7 @@ class PartitionMemory:
             self.old, self.young = self.young, {}
             # What is forgotten was stored no later than what had come when the dictionary that stays was begun.
             self.complete_from, self._young_from = self._young_from, self.highest_stored
-            self.newcomers, self._young_newcomers = self._young_newcomers, set()
+            self.latest, self._young_latest = self._young_latest, {}
 
     def suffices(self, arrival: Arrival) -> bool:
         """Whether memory alone can tell that a statement which it does not hold is new.
@@ -117,12 +119,11 @@ class PartitionMemory:
         """
         assert self.complete_from is not None, "begin() comes first"
         item = arrival.item
-        if item.student_id in self.newcomers:
-            return True
+        latest = self.latest.get(item.student_id)
         if item.flags & TIMESTAMP_GENERATED:
             # Then the copy carries another timestamp, and may be as old as it likes.
-            return self.complete_from < 0
-        return item.timestamp > self.complete_from + CLOCK_ERROR_US
+            return self.complete_from < 0 or latest == NOTHING
+        return item.timestamp > self.complete_from + CLOCK_ERROR_US or (latest is not None and item.timestamp > latest)
 
     def __len__(self) -> int:
         return len(self.young) + len(self.old)
@@ -202,7 +203,7 @@ def judge(arrival: Arrival, memory: PartitionMemory, stored: Mapping[Key, Seen])
         return Verdict.FRESH
     key = item.statement_id, item.student_id
     seen = memory.get(key)
-    if seen is None and item.student_id not in memory.newcomers and (known := stored.get(key)) is not None:
+    if seen is None and (known := stored.get(key)) is not None and not memory.suffices(arrival):
         memory.put(key, known, item.stored)
         seen = known
     if seen is None or (seen.offset, seen.idx) >= (arrival.offset, arrival.idx):

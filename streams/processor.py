@@ -14,7 +14,7 @@ from schemas.events import CREDIT, Envelope
 from streams.batch import Batch, PartitionPart, Record
 from streams.correcting import Change, Correcting
 from streams.counting import Counting
-from streams.dedupe import Memories, Verdict, judge, remember_new, unknown
+from streams.dedupe import NOTHING, Memories, Verdict, judge, remember_new, unknown
 from streams.folding import Folding
 from streams.learner.calibration import Calibration
 from streams.ledger import Ledger
@@ -118,8 +118,8 @@ class Processor:
         memories = self._memories.of
         left = remember_new(arrivals, memories)
         doubtful = [arrivals[place] for place in left]
-        strangers = self._welcome(unknown(doubtful, memories))
-        if strangers:
+        met, strangers = self._meet(unknown(doubtful, memories))
+        if met:
             left = [left[place] for place in remember_new(doubtful, memories)]
             doubtful = [arrivals[place] for place in left]
         stored = self._store.positions(found) if (found := unknown(doubtful, memories)) else {}
@@ -141,10 +141,13 @@ class Processor:
         fresh = [arrival for number, arrival in enumerate(arrivals) if number not in out] if out else arrivals
         return fresh, repeated, strangers
 
-    def _welcome(self, arrivals: Iterable[Arrival]) -> Collection[str]:
-        """Of the students of these arrivals, which are not in memory, those of whom nothing is stored."""
-        met = {a.item.student_id: a.partition for a in arrivals if a.item.student_id not in self.students}
-        strangers = met.keys() - self._store.known(met) if met else ()
-        for student_id in strangers:
-            self._memories.of[met[student_id]].welcome(student_id)
-        return strangers
+    def _meet(self, arrivals: Iterable[Arrival]) -> tuple[Collection[str], Collection[str]]:
+        """Of the students of these arrivals, which memory does not hold, those whom it did not know either, and those
+        of whom nothing is stored."""
+        memories = self._memories.of
+        met = {a.item.student_id: a.partition for a in arrivals}
+        met = {student_id: p for student_id, p in met.items() if student_id not in memories[p].latest}
+        latest = self._store.latest(met) if met else {}
+        for student_id, partition in met.items():
+            memories[partition].meet(student_id, latest.get(student_id, NOTHING))
+        return met.keys(), met.keys() - latest.keys()

@@ -72,9 +72,6 @@ class StudentCache:
             self._students.move_to_end(student_id)
         return found
 
-    def __contains__(self, student_id: str) -> bool:
-        return student_id in self._students
-
     def put(self, student_id: str, student: Student) -> None:
         """Keep a student."""
         self._students[student_id] = student

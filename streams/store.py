@@ -26,9 +26,10 @@ _POSITIONS = Template(
 _MOMENTS = Template(
     " AND timestamp >= toDateTime64('$first', 6, 'UTC') AND timestamp <= toDateTime64('$last', 6, 'UTC')"
 )
-_KNOWN = Template(
-    "SELECT DISTINCT student_id FROM (SELECT student_id FROM statements PREWHERE student_id IN ($students)"
-    " UNION ALL SELECT student_id FROM credits PREWHERE student_id IN ($students))"
+_LATEST = Template(
+    "SELECT student_id, toUnixTimestamp64Micro(max(timestamp)) FROM"
+    " (SELECT student_id, timestamp FROM statements PREWHERE student_id IN ($students)"
+    " UNION ALL SELECT student_id, timestamp FROM credits PREWHERE student_id IN ($students)) GROUP BY student_id"
 )
 _STUDENT_STATES = Template(
     "SELECT student_id, rating, attempts, toUnixTimestamp64Micro(last_at), last_statement_id, calibration, generation,"
@@ -78,8 +79,9 @@ class StoredLearner:
 class Store(LedgerStore, KeptStore, Protocol):
     """Reads of a worker. Offsets of an earlier generation count as -1."""
 
-    def known(self, student_ids: Collection[str]) -> set[str]:
-        """Those of these students of whom any statement or credit is stored, be it taken out since."""
+    def latest(self, student_ids: Collection[str]) -> dict[str, int]:
+        """The latest timestamp (µs) among the statements and credits of each student, also those that were taken out;
+        of students of whom there are any."""
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """Where the statements of these arrivals stand first, for those that are stored."""
@@ -142,12 +144,11 @@ class ClickHouseStore(KeptReads):
             if known is None or seen < known:
                 found[statement_id, student_id] = seen
 
-    def known(self, student_ids: Collection[str]) -> set[str]:
+    def latest(self, student_ids: Collection[str]) -> dict[str, int]:
         """By the key alone: of an absent student, one granule of one column in each part."""
-        found: set[str] = set()
+        found: dict[str, int] = {}
         for part in parts(sorted(student_ids)):
-            students = listed(part)
-            found.update(student for (student,) in self._rows(_KNOWN.substitute(students=students)))
+            found.update(self._rows(_LATEST.substitute(students=listed(part))))
         return found
 
     def recent(self, firsts: Mapping[int, First]) -> dict[int, list[Recent]]:

@@ -49,10 +49,10 @@ class SettledStore:
         self._store = store
         self._unwritten = unwritten
 
-    def known(self, student_ids: Collection[str]) -> set[str]:
+    def latest(self, student_ids: Collection[str]) -> dict[str, int]:
         """See Store."""
         self._unwritten.settle(student_ids)
-        return self._store.known(student_ids)
+        return self._store.latest(student_ids)
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """See Store."""

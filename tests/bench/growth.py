@@ -220,7 +220,7 @@ def _look_ups(name: str, settings: ClickHouseSettings, store: Client, known: lis
     asked: dict[str, Callable[[int], object]] = {
         f"learners of {len(students)} students": lambda _: reads.learners(students),
         f"days of {len(students)} students": lambda _: reads.days([(s, day(known[0].timestamp)) for s in students]),
-        f"whether {len(set(strangers))} new students are known": lambda _: reads.known(strangers),
+        f"latest of {len(set(strangers))} new students": lambda _: reads.latest(strangers),
         f"positions of {MET} stored statements": lambda _: reads.positions(arrivals),
         f"positions of {MET} new statements": lambda _: reads.positions(unknown),
         "attempts of a late student": lambda n: reads.attempts({students[n % len(students)]: 1 << 62}),

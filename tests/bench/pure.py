@@ -42,8 +42,8 @@ DECODE = envelope_decoder(schema_registry(""))
 class EmptyStore:
     """A store in which nothing is."""
 
-    def known(self, student_ids: Collection[str]) -> set[str]:
-        return set()
+    def latest(self, student_ids: Collection[str]) -> dict[str, int]:
+        return {}
 
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         return {}

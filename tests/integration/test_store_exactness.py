@@ -196,7 +196,7 @@ class Worker(RuleBasedStateMachine):
     def the_store_tells_what_was_written(self, until: int) -> None:
         students, model, store = list(self.students.values()), self.model, self.store
         arrivals = list(self.arrivals())
-        assert store.known([*students, str(uuid.uuid4())]) == model.known(students)
+        assert store.latest([*students, str(uuid.uuid4())]) == model.latest(students)
         assert store.positions(arrivals) == model.positions(arrivals)
         assert _learners(store, students) == _learners(model, students)
         assert _days(store, students) == _days(model, students)

@@ -59,7 +59,7 @@ def processed(log: list[tuple[int, list[Item]]], cut: int) -> list[object]:
             store.write(columns, rows)
         told.append((batch.rows, batch.dead, dict(batch.parts), batch.students, batch.duplicates, batch.refolds))
     memories = processor._memories.of
-    told.append({p: (m.young, m.old, m.newcomers, m.highest_stored, m.complete_from) for p, m in memories.items()})
+    told.append({p: (m.young, m.old, m.latest, m.highest_stored, m.complete_from) for p, m in memories.items()})
     return told
 
 
@@ -88,14 +88,17 @@ def test_only_what_is_new_beyond_doubt_is_remembered_unjudged() -> None:
     assert len(memories.of[0]) == 2
 
 
-def test_statements_of_newcomers_are_new_beyond_doubt() -> None:
+def test_statements_later_than_all_that_is_stored_of_a_student_are_new_beyond_doubt() -> None:
     memories = Memories(100, 1)
     memories.meet({0: First(5, FIRST_DAY_US)}, lambda older: {})
     log = [arrivals.read(0, 5, n, item) for n, item in enumerate((ITEMS[0], ITEMS[1], ITEMS[0]))]
     assert list(dedupe.remember_new(log, memories.of)) == [0, 1, 2]
-    memories.of[0].welcome(ITEMS[0].student_id)
     others = [n for n, item in enumerate(ITEMS[:2]) if item.student_id != ITEMS[0].student_id]
-    assert list(dedupe.remember_new(log, memories.of)) == [*others, 2]
+    memories.of[0].meet(ITEMS[0].student_id, ITEMS[0].timestamp)
+    assert 0 in dedupe.remember_new(log, memories.of)
+    memories.of[0].meet(ITEMS[0].student_id, ITEMS[0].timestamp - 1)
+    assert list(dedupe.remember_new(log[:1], memories.of)) == []
+    assert list(dedupe.remember_new(log[1:], memories.of)) == [n - 1 for n in [*others, 2]]
 
 
 def test_rows_of_what_is_no_arrival_are_left_to_the_python() -> None:
