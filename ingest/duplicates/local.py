@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -65,12 +66,7 @@ class LocalReservations:
             with self._alone():
                 self._catch_up()
                 # What only the older file has is written again: an id is remembered from when it was last taken.
-                before = self._before
-                conflicts, taken = decide(requests, self._held)
-                if before:
-                    for request, wrong in zip(requests, conflicts, strict=True):
-                        if not wrong:
-                            taken.update((one, digest) for one, digest in request if one in before)
+                conflicts, taken = decide(requests, self._now, self._before)
                 if taken:
                     self._append(taken)
                 return conflicts
@@ -103,10 +99,6 @@ class LocalReservations:
     def close(self) -> None:
         self._forget()
         os.close(self._lock)
-
-    def _held(self, one: bytes) -> int | None:
-        known = self._now.get(one)
-        return self._before.get(one) if known is None else known
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -175,8 +167,7 @@ class LocalReservations:
         return True
 
     def _append(self, taken: dict[bytes, int]) -> None:
-        pack = _ENTRY.pack
-        data = b"".join([pack(one, digest) for one, digest in taken.items()])
+        data = struct.pack(">" + _ENTRY.format[1:] * len(taken), *chain.from_iterable(taken.items()))
         if os.write(self._file, data) != len(data):
             raise OSError("no room for the ids that are taken")
         self._read_to += len(data)

@@ -79,7 +79,7 @@ class SharedReservations:
             for begin in range(0, len(asked), _CHUNK):
                 query = select(own.statement_id, own.digest).where(own.statement_id.in_(asked[begin : begin + _CHUNK]))
                 held.update((bytes(one), digest) for one, digest in connection.execute(query))
-            conflicts, taken = decide(requests, held.get)
+            conflicts, taken = decide(requests, held)
             if taken:
                 rows = [{"statement_id": one, "digest": digest, "until": until} for one, digest in taken.items()]
                 connection.execute(insert(reservations), rows)

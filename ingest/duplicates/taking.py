@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 Taking = tuple[bytes, int]
 """The 16 bytes of an id, and the digest of the content that it is to stand for."""
+
+
+_NONE: Final[Mapping[bytes, int]] = {}
 
 
 class ReservationsAwayError(Exception):
@@ -31,25 +34,28 @@ class Reservations(Protocol):
 
 
 def decide(
-    requests: Sequence[Sequence[Taking]], held: Callable[[bytes], int | None]
+    requests: Sequence[Sequence[Taking]], now: Mapping[bytes, int], before: Mapping[bytes, int] = _NONE
 ) -> tuple[list[list[int]], dict[bytes, int]]:
-    """Conflicts of each request, and what is newly taken by those that have none; ``held`` tells what an id stands for.
+    """Conflicts of each request, and what is newly taken by those that have none; ``now`` and ``before`` tell what ids
+    stand for, and what only the latter knows is taken again.
 
     A refused request takes nothing: what was right in it may be sent with another content later.
     """
     conflicts: list[list[int]] = []
     taken: dict[bytes, int] = {}
     for request in requests:
-        wrong: list[int] = []
-        own: dict[bytes, int] = {}
-        for index, (one, digest) in enumerate(request):
-            known = held(one)
-            if known is None:
-                known = taken.get(one)
+        own = dict(request)
+        ids, wrong = own.keys(), []
+        new = all(ids.isdisjoint(one.keys()) for one in (taken, now, before))
+        if not new or len(own) < len(request):
+            own = {}
+            for index, (one, digest) in enumerate(request):
+                known = now.get(one)
                 if known is None:
-                    known = own.setdefault(one, digest)
-            if known != digest:
-                wrong.append(index)
+                    known = before.get(one)
+                    known = own.setdefault(one, taken.get(one, digest) if known is None else known)
+                if known != digest:
+                    wrong.append(index)
         conflicts.append(wrong)
         if not wrong:
             taken.update(own)

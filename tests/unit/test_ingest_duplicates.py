@@ -47,13 +47,13 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 
 def test_an_id_is_of_who_comes_first_and_a_request_is_taken_whole_or_not_at_all() -> None:
-    conflicts, taken = decide([[(A, 1), (B, 1)], [(C, 3), (B, 2)], [(C, 4)], [(A, 1)]], NOTHING.get)
+    conflicts, taken = decide([[(A, 1), (B, 1)], [(C, 3), (B, 2)], [(C, 4)], [(A, 1)]], NOTHING)
     assert conflicts == [[], [1], [], []]
     assert taken == {A: 1, B: 1, C: 4}
 
 
 def test_one_id_twice_in_a_request_is_a_conflict_where_the_contents_differ() -> None:
-    assert decide([[(A, 1), (A, 2)], [(B, 1), (B, 1)]], NOTHING.get) == ([[1], []], {B: 1})
+    assert decide([[(A, 1), (A, 2)], [(B, 1), (B, 1)]], NOTHING) == ([[1], []], {B: 1})
 
 
 requests_ = st.lists(st.lists(st.tuples(st.sampled_from([A, B, C, b"d" * 16]), st.integers(1, 3)), max_size=4))
@@ -63,10 +63,10 @@ requests_ = st.lists(st.lists(st.tuples(st.sampled_from([A, B, C, b"d" * 16]), s
 def test_one_look_up_for_many_decides_as_one_request_after_the_other(
     requests: list[list[Taking]], held: dict[bytes, int]
 ) -> None:
-    together, taken = decide(requests, held.get)
+    together, taken = decide(requests, held)
     after = dict(held)
     for request, wrong in zip(requests, together, strict=True):
-        alone, own = decide([request], after.get)
+        alone, own = decide([request], after)
         assert alone == [wrong]
         after.update(own)
     assert after == held | taken
