@@ -85,4 +85,4 @@ def test_the_python_client_makes_the_round_trip(whole_stack: WholeStack) -> None
     profile = AgentProfileDocument(agent=agent, id="theme", content="dark", content_type="text/plain")
     refused = lrs.save_agent_profile(profile)
     assert not refused.success  # It sends no If-None-Match, without which no profile is put (XAPI-00273).
-    assert "document.condition_missing" in refused.data.decode()
+    assert "document.condition_missing" in refused.data
