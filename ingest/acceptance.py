@@ -8,7 +8,7 @@ from ingest.catalogue import Catalogue
 from ingest.credentials import Credential
 from ingest.duplicates.conflicts import conflict
 from ingest.duplicates.stored import StoredIds
-from ingest.duplicates.taking import Taking
+from ingest.duplicates.taking import Taking, code
 from ingest.identifiers import StatementIds
 from ingest.identity.resolver import Known, Request, Resolver
 from ingest.minutes import Minutes
@@ -69,7 +69,8 @@ class Acceptance:
         parties = statements.parties()
         credited = {index: self._credited(found) for index, found in parties.items()} if parties else {}
         authority, known = await self._resolve(agents, credited, provider_id)
-        maybe = self._stored.maybe(given)
+        codes = [None if one is None else code(one) for one in given]
+        maybe = self._stored.maybe(given, codes)
         kept = await self._stored.digests(maybe) if maybe else {}
         stored = self._clock()
         statements.stamp(
@@ -110,11 +111,12 @@ class Acceptance:
                 part.items.append(statements.item(index, statement_id, keys, student_id, meaning, flags))
                 # One item for each credited student, the first of them primary.
                 flags |= CREDIT
-            if sent_id is not None:
+            own_code = codes[index]
+            if own_code is not None:
                 digest = statements.digest(index)
-                if kept and kept.get(sent_id, digest) != digest:
+                if kept and kept.get(statement_id, digest) != digest:
                     conflicts.append(index)
-                taking.append((bytes.fromhex(sent_id.replace("-", "")), digest))
+                taking.append((own_code, digest))
                 came.append(index)
         if conflicts:
             raise conflict(ids, conflicts, single=statements.single)

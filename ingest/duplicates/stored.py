@@ -65,14 +65,16 @@ class StoredIds:
         """Whether the filter knows all that is stored."""
         return self._filter is not None
 
-    def maybe(self, ids: Sequence[str | None]) -> list[str]:
-        """Those that may be stored, of ids in lower case. None, while the store is away."""
+    def maybe(self, ids: Sequence[str | None], codes: Sequence[bytes | None]) -> list[str]:
+        """Those that may be stored, of ids in lower case and their bytes. None, while the store is away."""
         if not self._most or self._away:
             return []
         known = self._filter
         if known is None:
             return [one for one in ids if one is not None]
-        return [one for one in ids if one is not None and bytes.fromhex(one.replace("-", "")) in known]
+        return [
+            one for one, own in zip(ids, codes, strict=True) if own is not None and own in known and one is not None
+        ]
 
     async def digests(self, ids: Sequence[str]) -> dict[str, int]:
         """Digests of those that are stored; requests that come while a look-up is under way share the next one.

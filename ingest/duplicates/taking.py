@@ -16,6 +16,11 @@ class ReservationsAwayError(Exception):
     """Who has which id cannot be told now."""
 
 
+def code(statement_id: str) -> bytes:
+    """The bytes of an id."""
+    return bytes.fromhex(statement_id.replace("-", ""))
+
+
 class Reservations(Protocol):
     """Ids that ingest processes took lately. Shared by all of them: of two that take one id at once, one is first."""
 

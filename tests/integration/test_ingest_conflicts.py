@@ -19,6 +19,7 @@ from infra.dev.front.process import Front
 from infra.runtime import clickhouse
 from infra.runtime.settings import ClickHouseSettings, KafkaSettings
 from ingest.duplicates.stored import StoredIds
+from ingest.duplicates.taking import code
 from ingest.store import Store
 from schemas.events import CREDIT
 from tests.fixtures.door import Door, make_door
@@ -41,6 +42,10 @@ def statement(one: str, content: str = "a", student: int = 1) -> dict[str, Any]:
 
 def new_id() -> str:
     return str(uuid.uuid4())
+
+
+def maybe(ids: StoredIds, *asked: str) -> list[str]:
+    return ids.maybe([*asked, None], [*map(code, asked), None])
 
 
 def contents(door: Door) -> dict[str, list[int]]:
@@ -175,13 +180,13 @@ async def test_what_is_stored_is_found_by_one_look_up_and_what_is_new_needs_none
     async with _kept(clickhouse_front) as (ids, add, readable):
         add(one, -5, moment)
         add(one, 7, moment + 1, student=2)
-        assert set(ids.maybe([one, unknown, None])) <= {one, unknown}, "nothing is known yet: all may be stored"
+        assert set(maybe(ids, one, unknown)) <= {one, unknown}, "nothing is known yet: all may be stored"
         assert await ids.digests([one, unknown]) == {one: -5}, "of two copies the first one counts"
-        await _until(lambda: ids.full and not ids.maybe([unknown]))
+        await _until(lambda: ids.full and not maybe(ids, unknown))
         readable[0] = moment + 10
         add(late, 9, moment + 20)
         readable[0] = moment + 30
-        await _until(lambda: ids.maybe([one, late, unknown]) == [one, late])
+        await _until(lambda: maybe(ids, one, late, unknown) == [one, late])
         first, second = await asyncio.gather(ids.digests([one]), ids.digests([late, unknown]))
         assert (first[one], second[late], unknown in second) == (-5, 9, False)
 
