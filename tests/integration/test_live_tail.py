@@ -32,7 +32,7 @@ def statement(number: int = 1, **changes: Any) -> dict[str, Any]:
 def read_everything(door: Door, key: str) -> None:
     own = tables.provider_credentials
     with door.engine.begin() as transaction:
-        transaction.execute(update(own).where(own.c.key == key).values(scopes="statements/read"))
+        transaction.execute(update(own).where(own.c.key == key).values(scopes="statements/write statements/read"))
 
 
 async def post(service: Running, *statements: dict[str, Any], key: str = "key-p1") -> list[str]:
