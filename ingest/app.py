@@ -232,18 +232,18 @@ class Service:
             )
             for part in (*parts, self._reservations, self._ids_store):
                 part.close()
-            await self._returned()
+            await asyncio.to_thread(self._wait_for_threads)
             self._engine.dispose()
             self._slot.lock.close()
 
     async def _put_back(self, statements: list[bytes]) -> list[dict[str, Any]]:
         return await asyncio.get_running_loop().run_in_executor(self._agents.threads, self._agents.put_back, statements)
 
-    async def _returned(self) -> None:
+    def _wait_for_threads(self) -> None:
         """Wait a moment for threads that ask the registry: what they hold is not closed with the others."""
         pool, until = self._engine.pool, time.monotonic() + _DRAIN_SECONDS
         while isinstance(pool, QueuePool) and pool.checkedout() and time.monotonic() < until:
-            await asyncio.sleep(0.01)
+            time.sleep(0.01)
 
     def _credential(self, key: str) -> credentials.Credential | None:
         with self._engine.connect() as connection:
