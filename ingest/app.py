@@ -98,6 +98,7 @@ class Service:
             generation=kafka.generation,
             partitions=kafka.partitions,
             in_flight_us=int(timeout * 1e6) + 500_000,
+            own_writes_seconds=ingest.own_writes_seconds,
         )
         kept, readable = ingest.reservation_seconds, self._progress.through
         self._reservations: Reservations = (

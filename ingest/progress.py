@@ -15,7 +15,6 @@ log = get_logger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _WATCHED_SECONDS: Final = 0.03
-_OWN_WRITES_SECONDS: Final = 5.0
 
 _QUERY: Final = """
 SELECT partition, max(offset), max(end_offset), toUnixTimestamp64Micro(max(stored_until)),
@@ -59,11 +58,14 @@ class Progress:
         generation: int,
         partitions: int,
         in_flight_us: int,
+        own_writes_seconds: float,
     ) -> None:
+        """``own_writes_seconds``: longest wait of an author for what it wrote."""
         self._run_query = run_query
         self._generation = generation
         self._partitions = partitions
         self._in_flight_us = in_flight_us
+        self._own_writes_seconds = own_writes_seconds
         self._waiters = 0
         self._wake = asyncio.Event()
         self._read = asyncio.Event()
@@ -90,14 +92,14 @@ class Progress:
     async def own_writes(self, credential: str) -> None:
         """Wait until the sinks have passed what the credential was last told is kept.
 
-        For five seconds at most: a worker that is down, or far behind, makes no read fail.
+        A worker that is down, or far behind, makes no read fail: it waits for ``own_writes_seconds`` at most.
         """
         if self._passed(credential):
             return
         self._waiters += 1
         self._wake.set()
         try:
-            async with asyncio.timeout(_OWN_WRITES_SECONDS):
+            async with asyncio.timeout(self._own_writes_seconds):
                 while not self._passed(credential):
                     await self._read.wait()
         except TimeoutError:

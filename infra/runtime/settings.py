@@ -132,6 +132,9 @@ class IngestSettings(_Section):
     publish_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
         8.0, description="wait so long for Kafka's acknowledgement, then answer 503"
     )
+    own_writes_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        1.0, description="a read waits so long for what the same credential was last told is kept"
+    )
     max_pending_statements: Annotated[int, Field(ge=1000)] = Field(
         100_000, description="statements waiting for Kafka before new ones are answered 503"
     )
