@@ -17,6 +17,8 @@ from schemas import packing
 from schemas.events import TIMESTAMP_GENERATED
 
 _compiled: Final = compiled("ingest.xapi.native._speed")
+_NUL: Final = b"\\u0000"
+"""Some identifiers may not hold it: left to the reference."""
 
 
 class Party(NamedTuple):
@@ -131,7 +133,7 @@ class Accepted:
 
 def read(body: bytes, *, version_2: bool) -> Valid | None:
     """The statements of a body, where the compiled way is at hand and sure that it keeps all rules."""
-    if _compiled is None:
+    if _compiled is None or _NUL in body:
         return None
     found: Valid | None = _compiled.read(body, version_2, _number)
     return found

@@ -109,6 +109,7 @@ BROKEN: list[tuple[str, Any, str, str]] = [
     ("actor.account.homePage", "school", "iri", ""),
     ("actor.account.name", "", "actor.account", ""),
     ("actor.account.name", 4711, "type", ""),
+    ("actor.account.name", "s-\0-1", "actor.account_nul", ""),
     ("actor.account.id", "x", "property.unknown", ""),
     # groups
     ("actor", {"objectType": "Group", "name": "7b"}, "group.members_missing", ""),

@@ -17,6 +17,7 @@ TWO_IDENTIFIERS = Rule(
 )
 MBOX = Rule("actor.mbox", "1.0.3 Data 2.4.2.3", "Write it as mailto:name@example.org.")
 SHA1 = Rule("actor.mbox_sha1sum", "1.0.3 Data 2.4.2.3", "Send the SHA-1 of the mailto IRI as 40 hexadecimal digits.")
+NUL = Rule("actor.account_nul", "1.0.3 Data 2.4.2.4", "Leave out the NUL character (U+0000): databases cannot hold it.")
 ACCOUNT = Rule("actor.account", "1.0.3 Data 2.4.2.4", "Send homePage (an IRL) and name (a string), both of them.")
 MEMBERS_MISSING = Rule("group.members_missing", "1.0.3 Data 2.4.2.2", "List the members, or identify the group.")
 MEMBER_GROUP = Rule("group.nested", "1.0.3 Data 2.4.2.2", "List agents as members; a group has no groups within it.")
@@ -141,6 +142,8 @@ def _account(value: Any, path: str, faults: Faults) -> None:
     if "name" in value:
         if value["name"] == "":
             faults.add(ACCOUNT, f"{path}.name", "the account's name is empty")
+        elif isinstance(value["name"], str) and "\0" in value["name"]:
+            faults.add(NUL, f"{path}.name", "the account's name holds a NUL character")
         string(value["name"], f"{path}.name", faults)
     else:
         faults.add(ACCOUNT, path, "the account has no name")
