@@ -29,7 +29,7 @@ from schemas.events import Envelope
 from streams import sink as sinks
 from streams.batch import Batch, Record
 from streams.dedupe import First
-from streams.history import attempt_of, standing
+from streams.history import attempt_of, key_of, standing
 from streams.kept import own
 from streams.learner.calibration import Calibration
 from streams.processor import Processor, ProcessorOptions
@@ -251,11 +251,14 @@ def _days(store: Store, students: list[str]) -> dict[tuple[str, int], Any]:
 
 
 def _standing(store: Store, students: list[str], moments: tuple[int, int], until: int) -> dict[str, Any]:
+    """But for what was taken out after ``until``: its row is there or not, as ClickHouse has merged parts or not."""
     removed = store.removals(students)
+    later = {(who, *key) for who, own_ones in removed.items() for key, one in own_ones.items() if one.offset > until}
     return {
         student: sorted(
             (a.place, a.item.verb, a.duration_ms, attempt_of(a) if a.outcome is not None else None)
             for a in standing(own(kept, GENERATION, until), removed.get(student, {}))
+            if (student, *key_of(a)) not in later
         )
         for student, kept in store.kept(students, moments).items()
     }

@@ -141,6 +141,7 @@ def read_dead_letters(lab: Lab) -> list[DeadLetter]:
 def test_a_second_worker_takes_over_partitions_and_gives_them_back(lab: Lab) -> None:
     items = list(make_items(6_000, 7, MIX))
     lab.start_worker()
+    lab.wait_until(lambda: "partitions=[0, 1, 2, 3]" in lab.worker_log(0))
     lab.publish(items[:2_000], size=5)
     second = lab.start_worker()
     lab.wait_until(lambda: "partitions assigned" in lab.worker_log(1))
