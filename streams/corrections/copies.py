@@ -20,8 +20,9 @@ def decide(
 
     The rows of one acceptance, those of a group's members among them, share their times, provider and content. The same
     content under two students is an identity that was moved in between: that is for streams.corrections.links to
-    settle, and a copy only where one student has both. Members' credits alone are judged when all that was stored
-    with them is written (``settled``, µs): then the statement's own row is known, or was taken out before.
+    settle, and a copy only where one student has both, in two places. What was credited back beside the statement's own
+    row stands in the same place: to take one out would take out both. Members' credits alone are judged when all that
+    was stored with them is written (``settled``, µs): then the statement's own row is known, or was taken out before.
     """
     by_id: dict[str, dict[tuple[object, ...], list[Standing]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -36,7 +37,7 @@ def decide(
             continue
         first = ordered[0][0]
         cause = f"{first.generation}/{first.partition}/{first.offset}/{first.idx}"
-        held = _students(ordered[0], removed)
+        held, places = _students(ordered[0], removed), {row.key for row in ordered[0]}
         for later in ordered[1:]:
             same = later[0].digest == first.digest
             for row in later:
@@ -44,10 +45,11 @@ def decide(
                 if _held(removed.get(row.key)) and row.generation == generation:
                     if not same:
                         found.append(removal(row, CONFLICT, cause, now))
-                    elif row.key.student_id in held:
+                    elif row.key.student_id in held and row.key not in places:
                         found.append(removal(row, DUPLICATE, cause, now))
             if same:
                 held |= _students(later, removed)
+                places |= {row.key for row in later}
     return found
 
 

@@ -70,7 +70,7 @@ def decide(
         beside[_content(row)].append(row)
     gone = {(key.timestamp, key.statement_id) for key, one in removed.items() if not _may_return(one)}
     removals: list[Correction] = []
-    planned: list[Planned] = []
+    planned: dict[tuple[tuple[object, ...], str], Planned] = {}
     for row, actor in acted:
         wanted = known.credited(actor)
         if not wanted:
@@ -81,9 +81,13 @@ def decide(
             if student not in wanted:
                 removals.append(removal(one, UNLINKED, known.cause(actor, student, to=False), now))
         if (row.key.timestamp, row.key.statement_id) not in gone:
-            missing = [student for student in wanted if student not in holding]
-            planned += [Planned(row, student, known.cause(actor, student, to=True)) for student in missing]
-    return removals, planned
+            for student in wanted:
+                # Of several copies a student gets back the own one, which stands where it stood.
+                if student not in holding and (
+                    row.key.student_id == student or (_content(row), student) not in planned
+                ):
+                    planned[_content(row), student] = Planned(row, student, known.cause(actor, student, to=True))
+    return removals, list(planned.values())
 
 
 def without_voided(planned: Iterable[Planned], voids: Iterable[Void]) -> list[Planned]:

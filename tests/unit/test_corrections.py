@@ -88,13 +88,17 @@ def test_members_of_a_group_share_an_id_and_are_no_copies() -> None:
     assert copies.decide([row(X), row(Y, credited=True)], {}, 1, NOW, NOW) == []
 
 
-def test_the_same_content_under_two_students_is_left_to_the_links_until_one_has_both() -> None:
+def test_the_same_content_under_two_students_is_left_to_the_links() -> None:
     apart = [row(X), row(Y, stored=30)]
     assert copies.decide(apart, {}, 1, NOW, NOW) == []
-    moved = [*apart, row(Y, credited=True)]
-    assert told(copies.decide(moved, {Key(X, 10, S): Removed("unlinked", restored=False)}, 1, NOW, NOW)) == [
-        (Y, "duplicate")
-    ]
+
+
+def test_what_stands_twice_in_one_place_of_a_record_is_one_statement_and_stays() -> None:
+    """To take out one of the two would take out the place."""
+    moved_on = [row(X), row(Y, stored=30), row(Y, credited=True)]
+    assert copies.decide(moved_on, {Key(X, 10, S): Removed("unlinked", restored=False)}, 1, NOW, NOW) == []
+    moved_back = [row(X), row(Y, stored=30), row(X, stored=30, credited=True)]
+    assert copies.decide(moved_back, {Key(Y, 10, S): Removed("unlinked", restored=False)}, 1, NOW, NOW) == []
 
 
 def test_the_members_of_a_copy_follow_when_their_statements_own_row_is_out_already() -> None:
@@ -183,6 +187,14 @@ def test_a_copy_that_came_while_a_member_was_another_student_leaves_nothing_behi
     known = people_with((X, Y), (Y, X), groups={"g.1": ["i", "j"]})
     credits = [row(X, credited=True), row(Y, stored=30, credited=True)]
     assert moved([(row(Z), "g.1")], credits, {}, known) == [(Y, "unlinked", "link-1")]
+
+
+def test_a_student_gets_back_the_own_copy_of_several() -> None:
+    out = {Key(X, 10, S): Removed("unlinked", restored=False), Key(Y, 10, S): Removed("unlinked", restored=False)}
+    known = people_with((X, Y), (Y, X))
+    for own_ones in ([row(X), row(Y, stored=30)], [row(Y, stored=30), row(X)]):
+        _, planned = links.decide([Acted(one, "i.1") for one in own_ones], [], out, known, NOW)
+        assert [(one.row.key.student_id, one.row.stored, one.student_id) for one in planned] == [(X, 20, X)]
 
 
 def test_copies_from_before_and_after_a_move_are_one_statement() -> None:
