@@ -95,7 +95,8 @@ class _Group:
         self._number = number
         self._students: dict[str, str] = {}
         self._students_of = random.Random(number % max(STUDENTS // 4_700, 1))
-        self._key = random.Random(-1 - number).getrandbits(128)
+        # Version and variant of the ids stay.
+        self._key = random.Random(-1 - number).getrandbits(128) & ~(0xF << 76 | 0x3 << 62)
         self._shift = number * ROUND_US
 
     def rows(self, columns: Columns, rows: list[Row]) -> list[Row]:
