@@ -46,7 +46,8 @@ def _activities(context: Context, activities: list[Row]) -> None:
         {"name": "Activity", "statements": "#Statements", "last": "Last seen"},
         [
             {
-                "name": f"{ui.text(row['name'])}<br><code class='rt-soft'>{ui.text(row['activity'])}</code>",
+                "name": (f"{ui.text(row['name'])}<br>" if row["name"] else "")
+                + f"<code class='rt-soft'>{ui.text(row['activity'])}</code>",
                 "statements": words.count(row["statements"]),
                 "last": f'<span class="rt-nowrap">{words.moment(row["last_at"], now, context.zone)}</span>',
             }
