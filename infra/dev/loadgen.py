@@ -123,7 +123,7 @@ async def generate(load: Load) -> Outcome:
         raise ValueError("a load needs an end: seconds or statements")
     run = _Run(load, address)
     began = time.perf_counter()
-    run.due = began
+    run.began = began
     run.deadline = began + min(load.seconds or _LONGEST_RUN, _LONGEST_RUN)
     await asyncio.gather(*(run.connection() for _ in range(load.connections)))
     run.outcome.seconds = time.perf_counter() - began
@@ -141,7 +141,7 @@ async def _loopback(host: str, port: int) -> tuple[str, int]:
 class _Run:
     def __init__(self, load: Load, address: tuple[str, int]) -> None:
         self.outcome = Outcome()
-        self.due = 0.0
+        self.began = 0.0
         self.deadline = 0.0
         self._load = load
         self._address = address
@@ -149,6 +149,7 @@ class _Run:
         self._random = random.Random(load.seed)  # noqa: S311
         self._run_id = f"{random.SystemRandom().getrandbits(32):08x}"
         self._number = 0
+        self._requests = 0
         client = Connection(load.url, load.key, load.secret)
         # The length, the last thing in the head, differs from request to request.
         self._head = client.head("POST", "/statements", 0).removesuffix(b"0\r\n\r\n")
@@ -173,11 +174,11 @@ class _Run:
         """The next request, the statements in it, and when it is due: at once, or at its place in the rate. None at the
         end."""
         now = time.perf_counter()
-        due = self.due if self._load.rate else now
+        # Each place in the rate is counted from the start: sums of a period drift, and one statement more is sent.
+        due = self.began + self._requests * self._load.batch / self._load.rate if self._load.rate else now
         if max(due, now) >= self.deadline or self._left == 0:
             return None
-        if self._load.rate:
-            self.due += self._load.batch / self._load.rate
+        self._requests += 1
         many = self._load.batch if self._left is None else min(self._load.batch, self._left)
         if self._left is not None:
             self._left -= many

@@ -259,7 +259,8 @@ async def test_an_empty_batch_is_nothing(door: Door) -> None:
 async def test_counts_and_reasons_are_published_by_provider(door: Door) -> None:
     async with door.open() as client:
         await client.post("/xapi/statements", json=[statement(n) for n in range(7)])
-        await client.post("/xapi/statements", json=[statement(1), statement(1, verb={"id": "no-iri"})])
+        refused = await client.post("/xapi/statements", json=[statement(1), statement(1, verb={"id": "no-iri"})])
+    request = refused.headers["X-Request-ID"]
     instances = {envelope.instance for _, _, envelope in door.envelopes()}
     schemas = FileSchemaRegistry()
 
@@ -275,8 +276,10 @@ async def test_counts_and_reasons_are_published_by_provider(door: Door) -> None:
     ).values()
     assert sum(row.rejected for row in rows) == 2
     assert sum(row.requests for row in rows) == 2
-    rejected = door.published("rejections", rejection_codec(schemas), lambda found: any(r.rule == "iri" for r in found))
-    reason = next(one for one in rejected if one.rule == "iri")
+    rejected = door.published(
+        "rejections", rejection_codec(schemas), lambda found: any(r.request_id == request for r in found)
+    )
+    reason = next(one for one in rejected if one.request_id == request and one.rule == "iri")
     assert (reason.provider_id, reason.status, reason.path) == ("p1", 400, "$[1].verb.id")
 
 
