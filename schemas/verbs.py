@@ -29,6 +29,7 @@ PAUSED: Final = "paused"
 SEEKED: Final = "seeked"
 ATTENDED: Final = "attended"
 ABSENT: Final = "absent"
+REPORTED: Final = "reported"
 VOIDED: Final = "voided"
 OTHER: Final = "other"
 
@@ -38,7 +39,7 @@ OUTCOMES: Final = frozenset({ANSWERED, SCORED, PASSED, FAILED})
 ATTENDANCE: Final = frozenset({ATTENDED, ABSENT})
 """Verbs that tell presence; they are no learning activity of the student's own."""
 
-ADMINISTRATIVE: Final = ATTENDANCE | {VOIDED, WAIVED, SATISFIED}
+ADMINISTRATIVE: Final = ATTENDANCE | {REPORTED, VOIDED, WAIVED, SATISFIED}
 """Verbs that somebody else or a system states about the student: never counted as activity."""
 
 ALL: Final = frozenset(

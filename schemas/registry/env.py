@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from schemas.registry import lrs as lrs  # what is imported stands in the metadata
+from schemas.registry import insight as insight  # what is imported stands in the metadata
+from schemas.registry import lrs as lrs
 from schemas.registry import tables as tables
 from schemas.registry.base import metadata
 

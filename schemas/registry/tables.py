@@ -291,7 +291,10 @@ calibrations = Table(
     Column("active", Boolean, nullable=False, comment="the one that streams run under; at most one row"),
     Column("created_at", BigInteger, nullable=False, comment="when it was fitted"),
     Column("attempts", Integer, nullable=False, comment="attempts it was fitted on"),
-    Column("parameters", Text, nullable=False, comment="JSON: difficulties of items and skills, logits"),
+    Column("seed", Integer, nullable=False, server_default="0", comment="seed of the fit"),
+    Column("fingerprint", String(64), nullable=False, server_default="", comment="of the attempts, hex"),
+    Column("metrics", Text, nullable=False, server_default="{}", comment="JSON: by fold, by skill, by group"),
+    Column("parameters", Text, nullable=False, comment="JSON: what streams.learner.calibration reads"),
     Index(
         "uq_calibrations_active",
         "active",

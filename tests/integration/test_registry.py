@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from infra.runtime.registry import alembic_config, migrate, open_registry
+from schemas.registry import insight as insight
 from schemas.registry import lrs as lrs
 from schemas.registry import tables
 from schemas.registry.base import metadata

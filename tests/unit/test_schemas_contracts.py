@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from schemas import events, tables, topics, verbs
 from schemas.avro_registry import versions
 from schemas.partitioning import murmur2, partition_of
-from schemas.registry import lrs as lrs  # what is imported stands in the metadata
+from schemas.registry import insight as insight  # what is imported stands in the metadata
+from schemas.registry import lrs as lrs
 from schemas.registry.base import metadata
 
 

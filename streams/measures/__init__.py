@@ -1,0 +1,1 @@
+"""Pure: how good predictions and warnings are: discrimination, calibration, errors by group, with intervals."""
