@@ -294,7 +294,7 @@ calibrations = Table(
     Column("seed", Integer, nullable=False, server_default="0", comment="seed of the fit"),
     Column("fingerprint", String(64), nullable=False, server_default="", comment="of the attempts, hex"),
     Column("metrics", Text, nullable=False, server_default="{}", comment="JSON: by fold, by skill, by group"),
-    Column("parameters", Text, nullable=False, comment="JSON: what streams.learner.calibration reads"),
+    Column("parameters", Text, nullable=False, comment="JSON: difficulties of items and skills, logits"),
     Index(
         "uq_calibrations_active",
         "active",
