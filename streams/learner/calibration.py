@@ -24,6 +24,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: dict[str, float]
     skills: dict[str, float]
     medians: dict[str, float]
+    forgetting: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Calibration:
     items: dict[str, float] = field(default_factory=dict)
     skills: dict[str, float] = field(default_factory=dict)
     medians: dict[str, float] = field(default_factory=dict)
+    forgetting: float = 0.0
+    """Logits that mastery loses by log1p(days since the skill was practised)."""
 
     def difficulty(self, item: str, skills: list[str]) -> float:
         """Difficulty of an item under its skills, logits; what is unknown counts 0."""
@@ -54,14 +57,14 @@ class Calibration:
     def dumps(self) -> str:
         """Its stored form."""
         return msgspec.json.encode(
-            Parameters(self.student, self.student_skill, self.items, self.skills, self.medians)
+            Parameters(self.student, self.student_skill, self.items, self.skills, self.medians, self.forgetting)
         ).decode()
 
 
 def loads(version: int, parameters: str) -> Calibration:
     """A calibration of its stored form; raises msgspec.DecodeError."""
     found = msgspec.json.decode(parameters, type=Parameters)
-    return Calibration(version, found.student, found.student_skill, found.items, found.skills, found.medians)
+    return Calibration(version, *msgspec.structs.astuple(found))
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):

@@ -3,72 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from streams.learner.calibration import Calibration
 from streams.learner.elo import mean, sigmoid
+from streams.learner.explaining import band
+from streams.learner.state import BEFORE_ALL, INFORMATION, Attempt, Key, LearnerState, SkillState
+
+__all__ = ["BEFORE_ALL", "Attempt", "Key", "LearnerState", "SkillState", "extend", "fold"]
 
 _RECENT_SHARE = 1.0 - 0.5 ** (1.0 / 5.0)
 """Weight of the newest outcome in an average with a half-life of five attempts."""
-
-Key = tuple[int, str]
-"""Place of an attempt in the order of the fold: timestamp (µs), statement id."""
-BEFORE_ALL: Key = (-(2**63), "")
-
-
-class Attempt(NamedTuple):
-    """Evidence of skill, in the order of the fold when sorted (keys are unique within a student)."""
-
-    timestamp: int
-    statement_id: str
-    item: str
-    skills: list[str]
-    outcome: float
-
-    @property
-    def key(self) -> Key:
-        """Its place in the order of the fold."""
-        return self.timestamp, self.statement_id
-
-
-class SkillState:
-    """What a student is taken to know of one skill; see the table skill_states."""
-
-    __slots__ = ("attempts", "first_at", "last_at", "mastery", "rating", "recent", "successes")
-
-    def __init__(
-        self,
-        attempts: int = 0,
-        successes: float = 0.0,
-        rating: float = 0.0,
-        mastery: float = 0.0,
-        recent: float = 0.0,
-        first_at: int = 0,
-        last_at: int = 0,
-    ) -> None:
-        self.attempts = attempts
-        self.successes = successes
-        self.rating = rating
-        self.mastery = mastery
-        self.recent = recent
-        self.first_at = first_at
-        self.last_at = last_at
-
-    def values(self) -> tuple[int, float, float, float, float, int, int]:
-        """All fields, in the order of the constructor."""
-        return self.attempts, self.successes, self.rating, self.mastery, self.recent, self.first_at, self.last_at
-
-
-class LearnerState:
-    """All skills of a student, and what they share; ``last`` is the key of the last attempt folded in."""
-
-    __slots__ = ("attempts", "last", "rating", "skills")
-
-    def __init__(self, rating: float = 0.0, attempts: int = 0, last: Key = BEFORE_ALL) -> None:
-        self.rating = rating
-        self.attempts = attempts
-        self.last = last
-        self.skills: dict[str, SkillState] = {}
 
 
 def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibration) -> set[str]:
@@ -82,7 +26,7 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
     skill_first, skill_slowing = calibration.student_skill
     difficulty, median_difficulty = calibration.difficulty, calibration.median_difficulty
     skills = state.skills
-    for timestamp, statement_id, item, names, outcome in attempts:
+    for timestamp, statement_id, item, names, outcome, _ in attempts:
         own = []
         for name in names:
             skill = skills.get(name)
@@ -93,7 +37,9 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
         if own:
             # With one skill its rating is the mean: so it is with nearly all items.
             logit += own[0].rating if len(own) == 1 else mean([skill.rating for skill in own])
-        error = outcome - sigmoid(logit)
+        chance = sigmoid(logit)
+        error = outcome - chance
+        information = chance * (1.0 - chance)
         # Step.k, written out: it is done for each attempt.
         state.rating += first / (1.0 + slowing * state.attempts) * error
         state.attempts += 1
@@ -109,7 +55,10 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
             skill.attempts = seen + 1
             skill.successes += outcome
             skill.last_at = timestamp
-            skill.mastery = sigmoid(state.rating + skill.rating - median_difficulty(name))
+            skill.memory[INFORMATION] += information
+            skill.mastery, skill.low, skill.high = band(
+                state.rating + skill.rating - median_difficulty(name), skill.memory[INFORMATION]
+            )
         touched.update(names)
     return touched
 

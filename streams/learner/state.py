@@ -1,0 +1,95 @@
+"""What is kept of a student: constant in size for the student and for each skill, whatever was answered.
+
+``memory`` holds what the model remembers beyond the named fields, as floats of a fixed layout, so that a state is
+stored and read back to the last digit. The lengths are STUDENT_MEMORY and SKILL_MEMORY; the places are named below. An
+empty memory in the store is one that was never written: such a state is folded again, not extended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+Key = tuple[int, str]
+"""Place of an attempt in the order of the fold: timestamp (µs), statement id."""
+BEFORE_ALL: Final[Key] = (-(2**63), "")
+
+STUDENT_MEMORY: Final = 64
+SKILL_MEMORY: Final = 12
+
+# Places in SkillState.memory.
+INFORMATION: Final = 0
+"""Σ P(1 − P) over the attempts: how much the answers tell of the rating."""
+
+
+class Attempt(NamedTuple):
+    """Evidence of skill, in the order of the fold when sorted (keys are unique within a student).
+
+    ``outcome`` is 0 … 1, between for partial credit; ``duration_ms`` is -1 where the statement tells none.
+    """
+
+    timestamp: int
+    statement_id: str
+    item: str
+    skills: list[str]
+    outcome: float
+    duration_ms: int = -1
+
+    @property
+    def key(self) -> Key:
+        """Its place in the order of the fold."""
+        return self.timestamp, self.statement_id
+
+
+class SkillState:
+    """What a student is taken to know of one skill; see the table skill_states.
+
+    ``mastery``: chance on an item of median difficulty at the last attempt, ``low`` and ``high`` its 90 % interval.
+    """
+
+    __slots__ = (
+        "attempts", "first_at", "high", "last_at", "low", "mastery", "memory", "rating", "recent", "successes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        attempts: int = 0,
+        successes: float = 0.0,
+        rating: float = 0.0,
+        mastery: float = 0.0,
+        recent: float = 0.0,
+        first_at: int = 0,
+        last_at: int = 0,
+        low: float = 0.0,
+        high: float = 1.0,
+        memory: Sequence[float] = (),
+    ) -> None:
+        self.attempts = attempts
+        self.successes = successes
+        self.rating = rating
+        self.mastery = mastery
+        self.recent = recent
+        self.first_at = first_at
+        self.last_at = last_at
+        self.low = low
+        self.high = high
+        self.memory = list(memory) or [0.0] * SKILL_MEMORY
+
+    def values(self) -> tuple[int, float, float, float, float, int, int]:
+        """The fields before ``low``, in the order of the constructor."""
+        return self.attempts, self.successes, self.rating, self.mastery, self.recent, self.first_at, self.last_at
+
+
+class LearnerState:
+    """All skills of a student, and what they share; ``last`` is the key of the last attempt folded in."""
+
+    __slots__ = ("attempts", "last", "memory", "rating", "skills")
+
+    def __init__(
+        self, rating: float = 0.0, attempts: int = 0, last: Key = BEFORE_ALL, memory: Sequence[float] = ()
+    ) -> None:
+        self.rating = rating
+        self.attempts = attempts
+        self.last = last
+        self.memory = list(memory) or [0.0] * STUDENT_MEMORY
+        self.skills: dict[str, SkillState] = {}
