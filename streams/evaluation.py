@@ -16,7 +16,8 @@ from streams.rows.days import LocalDays, as_date, as_number
 from streams.rows.tables import Row
 from streams.sink import Sink
 from streams.warning.coverage import Coverage, SchoolDays, coverage
-from streams.warning.history import DayFacts, Episode, Thresholds
+from streams.warning.facts import DayFacts
+from streams.warning.history import Episode, Thresholds
 from streams.warning.rules import episodes
 
 CHUNK = 500

@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from streams.warning.history import DayFacts, Episode, Thresholds, before, providers_of
+from streams.warning.facts import DayFacts
+from streams.warning.history import Episode, Thresholds, before, providers_of
 
 RULE = "falling_success"
 RECENT_DAYS = 5

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class DayFacts(NamedTuple):
-    """One day of a student, as counted; ``day`` in days since 1970-01-01."""
-
-    day: int
-    activity: int
-    attempts: int
-    successes: int
-    providers: tuple[str, ...] = ()
+from streams.warning.facts import DayFacts
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from streams.rows.days import as_date
 from streams.warning.coverage import Coverage
-from streams.warning.history import DayFacts, Episode, Thresholds, providers_of, weekday
+from streams.warning.facts import DayFacts
+from streams.warning.history import Episode, Thresholds, providers_of, weekday
 
 RULE = "inactivity"
 WINDOW = 20

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from streams.warning import falling_success, inactivity
 from streams.warning.coverage import Coverage
-from streams.warning.history import DayFacts, Episode, Thresholds
+from streams.warning.facts import DayFacts
+from streams.warning.history import Episode, Thresholds
 
 
 def episodes(days: Sequence[DayFacts], known: Coverage, today: int, thresholds: Thresholds) -> list[Episode]:

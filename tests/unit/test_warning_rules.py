@@ -8,8 +8,9 @@ from streams.evaluation import changes
 from streams.rows.days import as_number
 from streams.warning import falling_success, inactivity
 from streams.warning.coverage import Coverage, SchoolDays, coverage, covered, silences
+from streams.warning.facts import DayFacts
 from streams.warning.falling_success import Rate, has_fallen
-from streams.warning.history import DayFacts, Thresholds
+from streams.warning.history import Thresholds
 from streams.warning.rules import episodes
 
 THRESHOLDS = Thresholds(inactivity_days=5, success_drop=0.15)
