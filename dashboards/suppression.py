@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from infra.runtime.shares import hidden_groups
+
 FLOOR: Final = 3
 
 
@@ -54,18 +56,6 @@ def cell(size: int, count: int, threshold: int) -> Cell:
     if count > size - FLOOR:
         return Cell(Shown.ABOVE, size, size - FLOOR)
     return Cell(Shown.EXACT, size, count)
-
-
-def hidden_groups(sizes: Mapping[str, int], threshold: int) -> frozenset[str]:
-    """Groups whose every cell is hidden: the small ones, and their complement (rule 3). Empty groups hide nobody."""
-    inhabited = {name: size for name, size in sizes.items() if size > 0}
-    hidden = {name for name, size in inhabited.items() if size < threshold}
-    if not hidden:
-        return frozenset()
-    rest = sorted((name for name in inhabited if name not in hidden), key=lambda name: (inhabited[name], name))
-    while rest and (len(hidden) < 2 or sum(inhabited[name] for name in hidden) < threshold):
-        hidden.add(rest.pop(0))
-    return frozenset(hidden)
 
 
 def column(groups: Mapping[str, tuple[int, int]], threshold: int) -> dict[str, Cell]:

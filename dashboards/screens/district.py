@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboards import charts, words
 from dashboards import components as ui
-from dashboards.intervals import wilson
 from dashboards.session import Context
 from dashboards.store import Row
 from dashboards.suppression import Cell, Shown
+from infra.runtime.shares import wilson
 
 _DAYS = 20
 

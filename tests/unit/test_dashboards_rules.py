@@ -15,7 +15,7 @@ import dashboards
 from dashboards import broker, palette, words
 from dashboards.diagnosis import causes
 from dashboards.freshness import State, freshness
-from dashboards.intervals import quantile, wilson
+from dashboards.intervals import quantile
 from dashboards.queries import Scope, _parse, load
 from dashboards.screens.operations import ranges
 from dashboards.screens.queue import entries
@@ -24,6 +24,7 @@ from dashboards.suppression import cell
 from infra.runtime.kafka import PartitionLag
 from infra.runtime.reconciliation import Verdict, judge, settled_through
 from infra.runtime.settings import KafkaSettings, Settings
+from infra.runtime.shares import wilson
 from schemas.events import LATENCY_BOUNDS_MS
 
 NOW = datetime(2026, 11, 20, 16, 42, 7, tzinfo=UTC)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.suppression import FLOOR, Cell, Shown, cell, column, hidden_groups, suppress
+from dashboards.suppression import FLOOR, Cell, Shown, cell, column, suppress
+from infra.runtime.shares import hidden_groups
 
 THRESHOLD = 10
 
