@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from streams.learner.calibration import Calibration
 from streams.learner.elo import mean, sigmoid
 from streams.learner.explaining import band
-from streams.learner.state import BEFORE_ALL, INFORMATION, Attempt, Key, LearnerState, SkillState
+from streams.learner.state import BEFORE_ALL, HELD, INFORMATION, Attempt, Key, LearnerState, SkillState
+from streams.learner.words import settle
 
 __all__ = ["BEFORE_ALL", "Attempt", "Key", "LearnerState", "SkillState", "extend", "fold"]
 
@@ -59,6 +60,7 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
             skill.mastery, skill.low, skill.high = band(
                 state.rating + skill.rating - median_difficulty(name), skill.memory[INFORMATION]
             )
+            skill.memory[HELD] = settle(skill.memory[HELD] if seen else None, skill.low, skill.high)
         touched.update(names)
     return touched
 

@@ -20,6 +20,8 @@ SKILL_MEMORY: Final = 12
 # Places in SkillState.memory.
 INFORMATION: Final = 0
 """Σ P(1 − P) over the attempts: how much the answers tell of the rating."""
+HELD: Final = SKILL_MEMORY - 1
+"""The value that words of mastery rest on (streams.learner.words): it moves only to stay within the interval."""
 
 
 class Attempt(NamedTuple):
