@@ -218,6 +218,15 @@ class DistrictSettings(_Section):
     success_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.15, description="warn when the success rate falls by so much against the student's own past"
     )
+    nearly_at: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.5, description="a skill is nearly mastered when the chance of a right answer surely lies above this"
+    )
+    mastered_at: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.7, description="a skill is mastered when the chance of a right answer surely lies above this"
+    )
+    refresh_days: Annotated[int, Field(ge=1)] = Field(
+        60, description="a mastered skill needs a refresh after so many days without practice"
+    )
 
 
 class DashboardsSettings(_Section):

@@ -39,7 +39,7 @@ def test_the_first_word_says_no_more_than_the_lower_end_of_the_interval(low, hig
 
 
 def test_mastered_is_kept_until_the_whole_interval_lies_below_the_line():
-    held = held_after([(0.72, 0.9), (0.6, 0.8), (0.55, 0.7)])
+    held = settle(held_after([(0.72, 0.9), (0.6, 0.8)]), 0.55, 0.7)
     assert level(held, LINES) is Word.MASTERED
     assert level(settle(held, 0.5, 0.69), LINES) is Word.NEARLY
 
@@ -54,7 +54,7 @@ def test_the_held_value_never_leaves_the_interval(found):
 
 @given(intervals, st.lists(st.floats(-1, 1), min_size=2, max_size=30))
 def test_changes_smaller_than_the_interval_move_a_word_at_most_once(start, steps):
-    held = held_after([*start, (0.5, 0.8)])
+    held = settle(held_after(start), 0.5, 0.8)
     words = [level(held, LINES)]
     for step in steps:
         middle = 0.65 + 0.1 * step  # the intervals of all of these share a part
