@@ -64,16 +64,16 @@ class Clocked:
             self._silences.forget()
         self._pipeline.touched -= some
         try:
-            written = await asyncio.to_thread(self._evaluate, whole.intersection(mine), some)
+            changed = await asyncio.to_thread(self._evaluate, whole.intersection(mine), some)
         except BaseException:
             self._pipeline.touched |= some
             self._partitions.newly_assigned |= whole
             raise
         self._partitions.newly_assigned -= whole
-        if written:
-            log.info("warnings changed", rows=written)
+        if changed:
+            log.info("warnings changed", students=len(changed))
 
-    def _evaluate(self, partitions: set[int], students: set[str]) -> int:
+    def _evaluate(self, partitions: set[int], students: set[str]) -> set[str]:
         for partition in sorted(partitions):
             students = students.union(self._evaluator.students_of(partition))
         return self._evaluator.evaluate(students)

@@ -121,14 +121,14 @@ class Evaluator:
         """All students of a partition that have days."""
         return [student for (student,) in self._rows(_STUDENTS.substitute(partition=partition))]
 
-    def evaluate(self, students: Collection[str]) -> int:
-        """Run the rules for students; returns the number of rows written."""
-        written = 0
+    def evaluate(self, students: Collection[str]) -> set[str]:
+        """Run the rules for students; returns those whose warnings changed, when that is written."""
+        changed: set[str] = set()
         for some in _chunks(sorted(students)):
             rows = list(self._changed(some))
             self._sink.insert(tables.WARNINGS, rows)
-            written += len(rows)
-        return written
+            changed.update(str(row[0]) for row in rows)
+        return changed
 
     def _changed(self, students: Sequence[str]) -> Iterator[Row]:
         listed = ",".join(f"'{student}'" for student in students)

@@ -115,23 +115,23 @@ def test_silence_raises_a_warning_that_activity_clears_and_late_evidence_withdra
     assert evaluator.refresh()
     assert not evaluator.refresh()
     assert sorted(evaluator.students_of(2)) == sorted(STUDENTS)
-    assert evaluator.evaluate(STUDENTS) == 1
-    assert evaluator.evaluate(STUDENTS) == 0
+    assert evaluator.evaluate(STUDENTS) == {SILENT}
+    assert not evaluator.evaluate(STUDENTS)
     reason = "No activity on the last 5 of the usual school days (since 5 Oct); before that active on 20 of 20."
     assert warnings_of(lab) == [("inactivity", SCHOOL_DAYS[24], "open", None, reason)]
 
     write_days(sink, SILENT, [SCHOOL_DAYS[26]])
     later = evaluator_at(SCHOOL_DAYS[26], lab, sink, engine)
     later.refresh()
-    assert later.evaluate([SILENT]) == 1
+    assert later.evaluate([SILENT]) == {SILENT}
     assert [row[2:4] for row in warnings_of(lab)] == [("cleared", SCHOOL_DAYS[26])]
 
     write_days(sink, SILENT, [SCHOOL_DAYS[22]])
     after = evaluator_at(SCHOOL_DAYS[27], lab, sink, engine)
     after.refresh()
-    assert after.evaluate([SILENT]) == 1
+    assert after.evaluate([SILENT]) == {SILENT}
     assert [row[2] for row in warnings_of(lab)] == ["withdrawn"]
-    assert after.evaluate([SILENT]) == 0
+    assert not after.evaluate([SILENT])
 
 
 def test_a_school_that_nobody_heard_of_is_not_held_against_a_student(lab: Lab, sink: Sink, engine: Engine) -> None:
@@ -140,7 +140,7 @@ def test_a_school_that_nobody_heard_of_is_not_held_against_a_student(lab: Lab, s
         write_days(sink, student, SCHOOL_DAYS[:20])
     evaluator = evaluator_at(SCHOOL_DAYS[29], lab, sink, engine)
     evaluator.refresh()
-    assert evaluator.evaluate(STUDENTS) == 0
+    assert not evaluator.evaluate(STUDENTS)
     [(subject, message)] = evaluator.silences().items()
     assert subject == "school north"
     assert message.startswith("Hardly anyone of it was heard of on Thu 15 Oct.")
@@ -156,7 +156,7 @@ def test_a_provider_that_falls_silent_is_an_alarm_and_no_warning_for_those_who_w
         write_days(sink, student, SCHOOL_DAYS[:28])
     evaluator = evaluator_at(SCHOOL_DAYS[27], lab, sink, engine)
     evaluator.refresh()
-    assert evaluator.evaluate(STUDENTS) == 0
+    assert not evaluator.evaluate(STUDENTS)
     assert list(evaluator.silences()) == ["provider-b at school north"]
 
 
