@@ -212,11 +212,42 @@ class DistrictSettings(_Section):
 
     name: str = Field("Sample District", description="shown in the header of each page")
     timezone: str = Field("America/Chicago", description="IANA zone in which a school day begins and ends")
+    warnings_from_grade: Annotated[int, Field(ge=0, le=12)] = Field(
+        6, description="lowest grade in which warnings are raised"
+    )
     inactivity_days: Annotated[int, Field(ge=1)] = Field(
         5, description="warn after no activity on so many of the student's usual days"
     )
     success_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.15, description="warn when the success rate falls by so much against the student's own past"
+    )
+    time_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.6, description="warn when the time of activity falls by this share of the student's own past"
+    )
+    pace_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.5, description="warn when the answers on an active day fall by this share of the student's own past"
+    )
+    absence_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="warn when this share of the year's school days was missed (chronic absence)"
+    )
+    severe_absence_share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="call it severe when this share of the year's school days was missed"
+    )
+    absence_rise: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.15, description="warn when the share of days missed rises by so much against the student's own past"
+    )
+    incidents: Annotated[int, Field(ge=1)] = Field(
+        2, description="warn after so many behaviour incidents within forty school days"
+    )
+    failing_mark: Annotated[float, Field(gt=0, lt=1)] = Field(0.6, description="marks below this share are failing")
+    marks_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.1, description="warn when the average mark falls by so much against the student's own past"
+    )
+    missing_work: Annotated[int, Field(ge=1)] = Field(
+        3, description="warn when so much of the work of twenty school days was not handed in, and a third of it"
+    )
+    late_work: Annotated[int, Field(ge=1)] = Field(
+        4, description="warn when so much of the work of twenty school days was handed in late, and half of it"
     )
     nearly_at: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.5, description="a skill is nearly mastered when the chance of a right answer surely lies above this"
@@ -226,6 +257,12 @@ class DistrictSettings(_Section):
     )
     refresh_days: Annotated[int, Field(ge=1)] = Field(
         60, description="a mastered skill needs a refresh after so many days without practice"
+    )
+    case_cooldown_days: Annotated[int, Field(ge=0)] = Field(
+        10, description="school days after a case was closed in which the same rules do not raise it again"
+    )
+    cases_per_counselor: Annotated[int, Field(ge=1)] = Field(
+        37, description="length of a queue: a tenth of the 370 students of a counselor; the others wait, and say so"
     )
 
 

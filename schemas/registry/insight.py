@@ -48,7 +48,7 @@ cases = Table(
     Column("student_id", ForeignKey("students.student_id"), nullable=False, index=True, comment="student"),
     Column("state", String(16), nullable=False, comment="raised, claimed, intervention, snoozed, dismissed, cleared"),
     Column("version", Integer, nullable=False, comment="number of its last event: who writes compares and sets"),
-    Column("rules", Text, nullable=False, comment="JSON: its warnings as [rule, day of raising]"),
+    Column("rules", Text, nullable=False, comment="JSON: its warnings as [rule, day of raising, severe, status]"),
     Column("owner", ForeignKey("staff.staff_id"), index=True, comment="who acts; empty: nobody yet"),
     Column("raised_on", Date, nullable=False, comment="school day of its first warning"),
     Column("snoozed_until", Date, comment="first day on which it is listed again"),

@@ -63,7 +63,9 @@ def upgrade() -> None:
         sa.Column(
             "version", sa.Integer(), nullable=False, comment="number of its last event: who writes compares and sets"
         ),
-        sa.Column("rules", sa.Text(), nullable=False, comment="JSON: its warnings as [rule, day of raising]"),
+        sa.Column(
+            "rules", sa.Text(), nullable=False, comment="JSON: its warnings as [rule, day of raising, severe, status]"
+        ),
         sa.Column("owner", sa.String(length=36), nullable=True, comment="who acts; empty: nobody yet"),
         sa.Column("raised_on", sa.Date(), nullable=False, comment="school day of its first warning"),
         sa.Column("snoozed_until", sa.Date(), nullable=True, comment="first day on which it is listed again"),
