@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from schemas.reports import Cell, Estimate, Form
+from schemas.reports import Cell, Estimate, Form, Table
 
 NOTHING = "–"
 """Stands where there is no value."""
@@ -48,3 +48,16 @@ def plain(value: Cell, form: Form) -> str:
         return said
     between = interval(value, form)
     return f"{said}{f' ({between})' if between else ''}, n {value.n:,}"
+
+
+def lines(table: Table) -> list[str]:
+    """A table for a terminal: its heading and its rows, columns aligned, numbers to the right."""
+    heads = [column.title for column in table.columns]
+    rows = [[plain(cell, column.form) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
+    widths = [max(map(len, texts)) for texts in zip(heads, *rows, strict=True)]
+    kinds = ["<" if column.form == "text" else ">" for column in table.columns]
+    ruled = [heads, ["─" * width for width in widths], *rows]
+    return [
+        "  ".join(f"{said:{kind}{width}}" for said, kind, width in zip(row, kinds, widths, strict=True)).rstrip()
+        for row in ruled
+    ]
