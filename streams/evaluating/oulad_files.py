@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import IO, Final, TextIO, cast
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is and up to what; the total is 0 where it is not known."""
@@ -93,11 +94,9 @@ class Folder:
         self._progress(f"read {path.name}", size, size)
 
 
-def _open(path: Path, raw: object = None) -> TextIO:
-    import io
-    from typing import IO, cast
-
-    binary = cast("IO[bytes]", raw if raw is not None else path.open("rb"))
+def _open(path: Path, raw: IO[bytes] | None = None) -> TextIO:
+    """The text of a file; ``raw`` is the same file, opened already, so that its place can be told."""
+    binary = raw if raw is not None else path.open("rb")
     if path.suffix == ".gz":
-        return io.TextIOWrapper(cast("IO[bytes]", gzip.GzipFile(fileobj=binary)), encoding="utf-8-sig", newline="")
+        binary = cast("IO[bytes]", gzip.GzipFile(fileobj=binary))
     return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
