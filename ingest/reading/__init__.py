@@ -2,6 +2,6 @@
 
 from ingest.reading.agents import AgentReader
 from ingest.reading.filters import Filter, cursor, from_cursor
-from ingest.reading.rows import by_id
+from ingest.reading.rows import AskedId, by_ids
 
-__all__ = ["AgentReader", "Filter", "by_id", "cursor", "from_cursor"]
+__all__ = ["AgentReader", "AskedId", "Filter", "by_ids", "cursor", "from_cursor"]

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from ingest.reading.agents import Places
 from ingest.reading.filters import Filter
 from ingest.reading.references import referring
-from ingest.reading.rows import COLUMNS, Raw, Row, raw, standing
+from ingest.reading.rows import COLUMNS, Raw, Row, found_by, pointed, raw, standing
 from ingest.reading.windows import Extent, Window, Windows
 from ingest.xapi.matching import matches
 from ingest.xapi.parse import DECODER
@@ -143,7 +143,7 @@ def _rows(
     ascending: bool,
 ) -> list[Raw]:
     order = "ASC" if ascending else "DESC"
-    parameters = {**asked.parameters, "most": most, "hits": hits}
+    parameters = {**asked.parameters, "most": most}
     shared = [*asked.shared, *in_window(window), _NOT_VOIDED]
     if after is not None:
         sign = ">" if ascending else "<"
@@ -151,8 +151,7 @@ def _rows(
         parameters["at"], parameters["id"] = after
     branches = list(asked.branches)
     if hits:
-        keys = "arrayMap(one -> toUInt32(cityHash64(one)), {hits:Array(UUID)})"
-        branches.append(f"id_key IN ({keys}) AND statement_id IN {{hits:Array(UUID)}}")
+        branches.append(found_by(hits))
     # Put together from the constants above: what was asked for is in the parameters.
     queries = [
         " ".join(
@@ -169,7 +168,7 @@ def _rows(
         union = " UNION ALL ".join(f"SELECT * FROM ({one})" for one in queries)  # noqa: S608
         ordered = f"ORDER BY at {order}, statement_id {order} LIMIT {{most:UInt32}}"
         query = f"SELECT * FROM ({union}) {ordered}"  # noqa: S608
-    return [raw(row) for row in client.query(query, parameters=parameters).result_rows]
+    return [raw(row) for row in client.query(query, parameters=parameters, settings=pointed(client)).result_rows]
 
 
 def in_window(window: Window) -> list[str]:

@@ -1,9 +1,11 @@
-"""Rows of statements as they are read without FINAL, and one statement by its id."""
+"""Rows of statements as they are read without FINAL, and statements by their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from string import Template
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 
@@ -12,15 +14,15 @@ from ingest.xapi.terms import VOIDED
 COLUMNS: Final = (
     "statement_id, toUnixTimestamp64Micro(stored) AS at, student_id, timestamp, precedence, removed, statement"
 )
-KEY_OF: Final = "toUInt32(cityHash64(toUUID({id:String})))"
 
-_BY_ID: Final = f"""
-SELECT {COLUMNS}, verb_iri = {{voiding:String}},
-       provider_id IN (SELECT provider_id FROM statement_references
-                       WHERE target = toUUID({{id:String}}) AND voiding)
-FROM statements WHERE id_key = {KEY_OF} AND statement_id = toUUID({{id:String}})"""  # noqa: S608  what was asked for is in the parameters
 # The projection leads to the one place; the bloom filter of the streams' look-ups would be asked of each granule first.
-_SETTINGS: Final = " SETTINGS ignore_data_skipping_indices = 'by_id'"
+# Keys are constants: of an array that is worked out in the query, the projection makes no use.
+_BY_ID: Final = """
+SELECT $columns, provider_id, verb_iri = {voiding:String},
+       (statement_id, provider_id) IN (SELECT target, provider_id FROM statement_references
+                                       WHERE target IN ($ids) AND voiding)
+FROM statements WHERE $found SETTINGS ignore_data_skipping_indices = 'by_id'"""
+_POINTED: Final = {"max_threads": 1, "min_table_rows_to_use_projection_index": 0}
 
 
 class Row(NamedTuple):
@@ -60,19 +62,59 @@ def standing(rows: Iterable[Raw]) -> list[Raw]:
     return [row for row in found.values() if not row.removed]
 
 
-def by_id(client: Client, statement_id: str, provider_id: str, *, voided: bool) -> bytes | None:
-    """JSON of a statement that must be voided or must not be (Data 2.3.2); None where there is none.
+class AskedId(NamedTuple):
+    """A statement as it is asked for: one that must be voided or must not be (Data 2.3.2).
 
     An empty ``provider_id`` asks for any provider's.
     """
-    mine = " AND provider_id = {provider:String}" if provider_id else ""
-    found = client.query(
-        _BY_ID + mine + _SETTINGS, parameters={"id": statement_id.lower(), "provider": provider_id, "voiding": VOIDED}
-    ).result_rows
-    is_voided = {raw(row).key: bool(row[8]) and not row[7] for row in found}
-    rows = sorted(standing(map(raw, found)), key=lambda row: row.stored)
-    # Of one id that was accepted twice, until the later one is taken out: the first.
-    return rows[0].json if rows and is_voided[rows[0].key] == voided else None
+
+    statement_id: str
+    provider_id: str
+    voided: bool
+
+
+def pointed(client: Client) -> dict[str, int]:
+    """Settings of reads that find few rows by a key, as far as this server knows them.
+
+    A second thread costs more than it reads; and by itself a server looks into projections of large tables alone.
+    """
+    return {name: value for name, value in _POINTED.items() if name in client.server_settings}
+
+
+def found_by(ids: Iterable[str]) -> str:
+    """Condition by which statements are found; ids are written as they are, so they must be UUIDs."""
+    listed = sorted(ids)
+    keys = ",".join(f"toUInt32(cityHash64(toUUID('{one}')))" for one in listed)
+    return f"id_key IN ({keys}) AND statement_id IN ({quoted(listed)})"
+
+
+def quoted(ids: Iterable[str]) -> str:
+    """UUIDs as they stand in a query; raises ValueError for what is none."""
+    return ",".join(f"'{UUID(one)}'" for one in ids)
+
+
+def by_ids(client: Client, asked: Collection[AskedId]) -> dict[AskedId, bytes]:
+    """JSON of those statements that there are, in one query."""
+    ids = sorted({one.statement_id.lower() for one in asked})
+    query = Template(_BY_ID).substitute(columns=COLUMNS, ids=quoted(ids), found=found_by(ids))
+    rows = client.query(query, parameters={"voiding": VOIDED}, settings=pointed(client)).result_rows
+    held: dict[str, list[tuple[Raw, str, bool]]] = {}
+    for row in rows:
+        one = raw(row)
+        held.setdefault(one.statement_id, []).append((one, str(row[7]), bool(row[9]) and not row[8]))
+    found = {}
+    for wanted in asked:
+        mine = [
+            (one, voided)
+            for one, provider_id, voided in held.get(wanted.statement_id.lower(), ())
+            if wanted.provider_id in ("", provider_id)
+        ]
+        stand = standing(one for one, _ in mine)
+        # Of one id that was accepted twice, until the later one is taken out: the first.
+        first = min(stand, key=lambda one: one.stored, default=None)
+        if first is not None and {one.key: voided for one, voided in mine}[first.key] == wanted.voided:
+            found[wanted] = first.json
+    return found
 
 
 def as_bytes(text: object) -> bytes:

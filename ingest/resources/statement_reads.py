@@ -24,7 +24,8 @@ from ingest.progress import Progress
 from ingest.reading.agents import AgentReader
 from ingest.reading.filters import Filter, cursor
 from ingest.reading.pages import extent, page
-from ingest.reading.rows import by_id
+from ingest.reading.rows import AskedId
+from ingest.reading.together import ReadsById
 from ingest.reading.windows import Extent
 from ingest.resources.asking import AskedOne, AskedPage, asked
 from ingest.sandbox.store import Page, Sandbox
@@ -71,6 +72,7 @@ class StatementReads:
         """``most_attached``: bytes of attachments in an answer; a page ends before the statement that exceeds it."""
         self._progress = progress
         self._store = store
+        self._by_id = ReadsById(store)
         self._agents = agents
         self._attachments = attachments
         self._sandbox = sandbox
@@ -94,8 +96,7 @@ class StatementReads:
         if by.sandbox:
             found = await self._sandbox.one(by.provider_id, what.statement_id, voided=what.voided)
         else:
-            whose = reads_of(by)
-            kept = await self._store.run(lambda client: by_id(client, what.statement_id, whose, voided=what.voided))
+            kept = await self._by_id.get(AskedId(what.statement_id, reads_of(by), what.voided))
             found = None if kept is None else (await self._agents.run(partial(self._agents.put_back, [kept])))[0]
         if found is None:
             kind = "voided statement" if what.voided else "statement"

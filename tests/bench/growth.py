@@ -24,7 +24,7 @@ from clickhouse_connect.driver.client import Client
 
 from infra.runtime.clickhouse import open_clickhouse
 from infra.runtime.settings import ClickHouseSettings
-from ingest.reading import by_id
+from ingest.reading import AskedId, by_ids
 from schemas.events import Item
 from streams.rows import tables
 from streams.rows.arrival import Arrival, read
@@ -225,7 +225,9 @@ def _look_ups(name: str, settings: ClickHouseSettings, store: Client, known: lis
         f"positions of {MET} stored statements": lambda _: reads.positions(arrivals),
         f"positions of {MET} new statements": lambda _: reads.positions(unknown),
         "attempts of a late student": lambda n: reads.attempts({students[n % len(students)]: 1 << 62}),
-        "a statement by its id": lambda n: by_id(store, known[n].statement_id, known[n].provider_id, voided=False),
+        "a statement by its id": lambda n: by_ids(
+            store, [AskedId(known[n].statement_id, known[n].provider_id, voided=False)]
+        ),
         "reconciliation": lambda _: store.query(balance),
     }
     for what, ask in asked.items():

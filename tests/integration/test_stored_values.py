@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from infra.dev.front.process import Front
 from infra.runtime import clickhouse
 from infra.runtime.settings import ClickHouseSettings
-from ingest.reading import by_id
+from ingest.reading import AskedId, by_ids
 from schemas.avro_registry import schema_registry
 from schemas.codec import envelope_codec
 from schemas.events import Envelope, Item
@@ -154,7 +154,8 @@ def test_a_statement_is_read_back_as_it_was_accepted(store: Stored, items: list[
         f"SELECT toString(statement_id), statement FROM statements WHERE statement_id IN ({listed})"
     )
     assert {key: text.encode() for key, text in texts.result_rows} == {i.statement_id: i.statement for i in items}
-    assert by_id(store.client, items[0].statement_id, PROVIDER, voided=False) == items[0].statement
+    asked = AskedId(items[0].statement_id, PROVIDER, voided=False)
+    assert by_ids(store.client, [asked]) == {asked: items[0].statement}
 
 
 def test_it_is_still_so_when_parts_were_merged(store: Stored) -> None:
