@@ -2,12 +2,14 @@
 
 A provider's own verb IRI is mapped to one of these at the door (registry table ``provider_verbs``); the IRIs
 below need no mapping. Sources: the ADL vocabulary (adlnet.gov/expapi), cmi5 sections 9.3 and 9.5.1
-(w3id.org/xapi/adl), the xAPI video profile (w3id.org/xapi/video).
+(w3id.org/xapi/adl), the xAPI video profile (w3id.org/xapi/video); for what none of them has a word, IRIs of our own.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from schemas.extensions import OWN
 
 ANSWERED: Final = "answered"
 SCORED: Final = "scored"
@@ -52,6 +54,8 @@ ALL: Final = frozenset(
 _ADL = "http://adlnet.gov/expapi/verbs/"
 _CMI5 = "https://w3id.org/xapi/adl/verbs/"
 _VIDEO = "https://w3id.org/xapi/video/verbs/"
+_ACTIVITY = "http://activitystrea.ms/schema/1.0/"
+_OWN = f"{OWN}/verbs/"
 
 IRIS: Final[dict[str, str]] = {
     **{
@@ -63,5 +67,7 @@ IRIS: Final[dict[str, str]] = {
     },
     **{_CMI5 + name: name for name in (ABANDONED, WAIVED, SATISFIED)},
     **{_VIDEO + name: name for name in (PLAYED, PAUSED, SEEKED)},
+    **{_OWN + name: name for name in (ABSENT, REPORTED)},
+    _ACTIVITY + "submit": SUBMITTED,
 }  # fmt: skip
 """Verb IRI to canonical verb, for verbs that mean the same whoever sends them."""

@@ -29,8 +29,9 @@ import msgspec
 from sqlalchemy import Engine
 
 from infra.dev.front.process import Front
-from infra.dev.simulation.content import PROVIDERS, alignments
+from infra.dev.simulation.content import PROVIDERS, Alignment, alignments
 from infra.dev.simulation.district import build
+from infra.dev.simulation.expected import line_items, work_alignments
 from infra.dev.simulation.school_calendar import day_of
 from infra.dev.simulation.seed import seed as seed_registry
 from infra.dev.simulation.timeline import Post, history, midnight_of
@@ -103,9 +104,13 @@ class Term:
         with engine.begin() as connection:
             for provider in PROVIDERS:
                 add_provider(connection, provider.provider_id, provider.name, 1)
-        seed_registry(engine, self.district, until=last + timedelta(days=30), now=1)
+        seed_registry(engine, self.district, until=last + timedelta(days=30), today=last, now=1)
         self._students = {(one.kind, one.value): one.student_id for one in self.district.identities}
-        self._skills = {(one.provider_id, one.activity_id): one.skill_id for one in alignments()}
+        self._skills = {(one.provider_id, one.activity_id): one.skill_id for one in self._alignments(last)}
+
+    def _alignments(self, last: date) -> Iterator[Alignment]:
+        yield from alignments()
+        yield from work_alignments(line_items(self.district, last))
 
     def items(self) -> Iterator[Arrived]:
         """All items in the order in which they were posted."""

@@ -12,8 +12,9 @@ import pytest
 from infra.dev.simulation.chance import chance, uuid4_of
 from infra.dev.simulation.content import COURSE, PRACTICE, PROVIDERS, SIS, VIDEO, alignments
 from infra.dev.simulation.district import District, build
+from infra.dev.simulation.expected import line_items
 from infra.dev.simulation.live import Live, share_of_rate
-from infra.dev.simulation.mishaps import invalid
+from infra.dev.simulation.mishaps import SILENT, invalid
 from infra.dev.simulation.people import identifier
 from infra.dev.simulation.school_calendar import day_of, first_day
 from infra.dev.simulation.timeline import Post, Upcoming, history, midnight_of, school_days
@@ -22,6 +23,7 @@ from ingest.xapi.faults import Faults
 from ingest.xapi.timestamps import microseconds
 from ingest.xapi.validation.statements import batch
 from schemas import verbs
+from schemas.extensions import BEHAVIOR
 
 ZONE = ZoneInfo("America/Chicago")
 TODAY = date(2026, 11, 21)
@@ -110,6 +112,7 @@ def test_every_verb_means_something_to_the_platform(told: list[tuple[Post, dict[
     for post, statement in told:
         iri = statement["verb"]["id"]
         meant[post.provider.provider_id].add(post.provider.verbs.get(iri) or verbs.IRIS[iri])
+    meant["sis"].add(verbs.REPORTED)  # of so few students perhaps nobody is reported
     assert meant == {
         "practice": {verbs.ANSWERED},
         "video": {verbs.PLAYED, verbs.SEEKED, verbs.PROGRESSED, verbs.PAUSED},
@@ -118,7 +121,7 @@ def test_every_verb_means_something_to_the_platform(told: list[tuple[Post, dict[
             verbs.ABANDONED,
         },
         "lms": {verbs.SUBMITTED, verbs.SCORED},
-        "sis": {verbs.ATTENDED, verbs.ABSENT},
+        "sis": {verbs.ATTENDED, verbs.ABSENT, verbs.SCORED, verbs.REPORTED},
     }  # fmt: skip
 
 
@@ -207,6 +210,70 @@ def test_each_class_hands_in_a_project_as_a_group_each_week(told: list[tuple[Pos
     groups = [statement for _, statement in told if statement["actor"].get("objectType") == "Group"]
     assert len(groups) > 100
     assert all(1 <= len(group["actor"]["member"]) <= 4 for group in groups)
+
+
+def test_expected_work_is_handed_in_by_nearly_all_and_missed_or_late_by_those_who_slip(larger):
+    district, told = larger
+    expected = {item.activity_id: item for item in line_items(district, TODAY) if item.kind == "work"}
+    owner = {identifier(s.actors["lms"]): s for s in district.students}
+    handed_in: dict[tuple[str, str], date] = {}
+    for _, statement in told:
+        if statement["verb"]["id"].endswith("turned-in") and statement["object"]["id"] in expected:
+            key = owner[identifier(statement["actor"])].student_id, statement["object"]["id"]
+            handed_in[key] = local_day(statement)
+    missing, late = defaultdict(list), defaultdict(list)
+    for student in district.students:
+        for item in expected.values():
+            if item.section_id in student.sections.values() and item.due_on >= TODAY - timedelta(days=21):
+                done = handed_in.get((student.student_id, item.activity_id))
+                missing[student.traits.trajectory].append(done is None)
+                late[student.traits.trajectory].append(done is not None and done > item.due_on)
+
+    def share(of: dict[Trajectory, list[bool]], trajectory: Trajectory) -> float:
+        return sum(of[trajectory]) / len(of[trajectory])
+
+    assert share(missing, Trajectory.FADING) > 0.5
+    assert share(late, Trajectory.STRUGGLING) > 0.1
+    for trajectory in (Trajectory.STEADY, Trajectory.SLOW_STEADY):
+        assert share(missing, trajectory) < 0.1
+        assert share(late, trajectory) < 0.05
+
+
+def test_marks_fall_with_those_who_slip_and_the_slow_but_steady_pass(larger):
+    district, told = larger
+    marks = {item.activity_id: item for item in line_items(district, TODAY) if item.kind == "mark"}
+    owner = {identifier(s.actors["sis"]): s for s in district.students}
+    given = defaultdict(list)
+    for _, statement in told:
+        if item := marks.get(statement["object"]["id"]):
+            trajectory = owner[identifier(statement["actor"])].traits.trajectory
+            assert local_day(statement) > item.due_on
+            given[trajectory, item.term].append(statement["result"]["score"]["scaled"])
+    mean = {key: sum(found) / len(found) for key, found in given.items()}
+    assert {term for _, term in mean} == {"period 1", "period 2", "period 3"}
+    for slipping in (Trajectory.FADING, Trajectory.STRUGGLING):
+        assert mean[slipping, "period 3"] < mean[slipping, "period 1"] - 0.12
+    assert min(mean[Trajectory.SLOW_STEADY, term] for term in ("period 1", "period 2", "period 3")) > 0.7
+
+
+def test_incidents_are_reported_of_few_who_do_not_slip(larger):
+    district, told = larger
+    owner = {identifier(s.actors["sis"]): s.traits.trajectory for s in district.students}
+    reported = [s for _, s in told if s["verb"]["id"].endswith("/reported")]
+    slipping = [s for s in reported if "steady" not in owner[identifier(s["actor"])]]
+    assert len(slipping) > 2 * (len(reported) - len(slipping))
+    assert {s["context"]["extensions"][BEHAVIOR] for s in reported} == {"suspension", "incident"}
+
+
+def test_a_provider_is_silent_at_one_school_for_a_week(larger):
+    district, told = larger
+    school = {identifier(s.actors["practice"]): s.school_id for s in district.students}
+    days = defaultdict(set)
+    for post, statement in told:
+        if post.provider is SILENT:
+            days[school[identifier(statement["actor"])]].add(school_days(START, local_day(statement)))
+    assert set(range(60)) - days["school-3"] == {30, 31, 32, 33, 34}
+    assert days["school-1"] == days["school-2"] == set(range(60))
 
 
 def test_names_stand_in_agents_alone(district: District, told: list[tuple[Post, dict[str, Any]]]):

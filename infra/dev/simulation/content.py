@@ -47,12 +47,14 @@ LMS: Final = Provider(
 )
 SIS: Final = Provider(
     "sis",
-    "District attendance (SIS)",
+    "District records (SIS)",
     f"https://sis.{DISTRICT}",
     "1.0.3",
     {
         f"https://sis.{DISTRICT}/verbs/present": verbs.ATTENDED,
         f"https://sis.{DISTRICT}/verbs/not-present": verbs.ABSENT,
+        f"https://sis.{DISTRICT}/verbs/marked": verbs.SCORED,
+        f"https://sis.{DISTRICT}/verbs/reported": verbs.REPORTED,
     },
 )
 PROVIDERS: Final = (PRACTICE, VIDEO, COURSE, LMS, SIS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
 from random import Random
@@ -46,6 +46,13 @@ class District:
     students: list[Student]
     staff: list[Staff]
     identities: list[Identity]
+    _by_id: dict[str, Section] = field(default_factory=dict, repr=False, compare=False)
+
+    def section(self, section_id: str) -> Section:
+        """A section of the district."""
+        if not self._by_id:
+            self._by_id.update({section.section_id: section for section in self.sections})
+        return self._by_id[section_id]
 
 
 def build(seed: int, *, size: int, start: date, term_days: int = 60, schools: int = 3) -> District:
@@ -67,7 +74,7 @@ def build(seed: int, *, size: int, start: date, term_days: int = 60, schools: in
                 family_name=family,
                 school_id=school_id,
                 grade=grade,
-                traits=draw_traits(rng, term_days=term_days),
+                traits=draw_traits(rng, term_days=term_days, temper=chance(seed, number, "temper")),
                 actors=student_actors(number, given, family),
                 sections=own,
                 registration=uuid4_of(rng),

@@ -6,12 +6,16 @@ from random import Random
 from typing import Any, Final
 
 from infra.dev.simulation.content import PRACTICE, PROVIDERS, Provider
+from infra.dev.simulation.district import District
 from infra.dev.simulation.habits.telling import ADL, SECOND, instant
 from infra.dev.simulation.people import Student
 
 _HOUR: Final = 3600 * SECOND
 _LATE: Final = 48 * _HOUR
 _PROMPT: Final = 2 * SECOND
+SILENT: Final = PRACTICE
+"""The provider that goes silent."""
+_SILENT_DAYS: Final = 5
 LONGEST_DELAY: Final = _LATE
 """No statement is posted later than this after it happened (µs)."""
 
@@ -29,6 +33,13 @@ def posted_at(told_at: int, provider: Provider, *, midnight: int, day: int, tabl
         if 0 <= into < _HOUR:
             return midnight + 11 * _HOUR + into // 30
     return told_at + _PROMPT
+
+
+def silent(provider: Provider, school_id: str, district: District, number: int) -> bool:
+    """Whether nobody of a school can work with a provider on the ``number``-th school day: for a week in the middle of
+    the term one provider is down at the last school, and nothing of it ever comes."""
+    into = number - district.term_days // 2
+    return provider is SILENT and school_id == district.schools[-1].school_id and 0 <= into < _SILENT_DAYS
 
 
 def invalid(rng: Random, student: Student, provider: Provider, statement_id: str, at: int) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from infra.dev.accounts import Account, account
 from infra.dev.errors import LocalStackError
 from infra.dev.simulation.content import PROVIDERS
 from infra.dev.simulation.district import District, build
+from infra.dev.simulation.habits.telling import ability_in
 from infra.dev.simulation.school_calendar import day_of, first_day
 from infra.dev.simulation.seed import seed
+from infra.dev.simulation.skills import taught
 from infra.dev.simulation.state import Plan, State, Truth
 from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
@@ -87,7 +89,7 @@ def prepare(settings: Settings, options: Options) -> tuple[District, dict[str, A
     engine = open_registry(settings.registry_url())
     try:
         accounts = {p.provider_id: account(engine, settings.data_dir, p.provider_id, p.name) for p in PROVIDERS}
-        new = seed(engine, district, until=today + _CALENDAR_AHEAD, now=time.time_ns() // 1000)
+        new = seed(engine, district, until=today + _CALENDAR_AHEAD, today=today, now=time.time_ns() // 1000)
     except IntegrityError:
         raise OtherDistrictError(
             "the registry holds people of another sample district: take a registry of its own, "
@@ -104,7 +106,19 @@ def _truth(district: District) -> Iterator[Truth]:
     for student in district.students:
         traits = student.traits
         onset = _nth_school_day(district.start, traits.onset)
-        yield Truth(student.student_id, traits.trajectory, onset, round(traits.ability, 3), round(traits.engagement, 3))
+        last = district.term_days - 1
+        yield Truth(
+            student.student_id,
+            traits.trajectory,
+            onset,
+            round(traits.ability, 3),
+            round(traits.engagement, 3),
+            {
+                skill.code: round(ability_in(student, skill, last) - skill.difficulty, 3)
+                for subject in student.sections
+                for skill in taught(subject, student.grade)
+            },
+        )
 
 
 def _nth_school_day(start: date, nth: int) -> date:

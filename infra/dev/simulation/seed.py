@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 
 from infra.dev.simulation.content import PROVIDERS, alignments
 from infra.dev.simulation.district import District
+from infra.dev.simulation.expected import line_items, work_alignments
 from infra.dev.simulation.school_calendar import days_between
 from infra.dev.simulation.skills import SKILLS
-from schemas.registry import tables
+from schemas.registry import insight, tables
+
+_WORK_AHEAD: Final = timedelta(days=60)
 
 
-def seed(engine: Engine, district: District, *, until: date, now: int) -> int:
+def seed(engine: Engine, district: District, *, until: date, today: date, now: int) -> int:
     """Write the district, its catalogue and its calendar until a day; returns the number of new rows.
 
-    The providers themselves have to be there: verbs and alignments hang on them. ``now`` in µs since the epoch.
+    What is expected of classes is written for the sixty days after ``today`` at most. The providers themselves have to
+    be there: verbs and alignments hang on them. ``now`` in µs since the epoch.
     """
     stamps = {"created_at": now, "updated_at": now}
     with engine.begin() as connection:
@@ -67,12 +71,22 @@ def seed(engine: Engine, district: District, *, until: date, now: int) -> int:
                     ],
                 ),
                 *_catalogue(),
+                *_expected(district, min(until, today + _WORK_AHEAD), now),
                 (
                     tables.calendar,
                     [{"school_id": "", **day._asdict()} for day in days_between(district.start, until)],
                 ),
             )
         )
+
+
+def _expected(district: District, until: date, now: int) -> Iterable[tuple[Table, list[dict[str, Any]]]]:
+    items = list(line_items(district, until))
+    yield (
+        insight.line_items,
+        [{name: value for name, value in i._asdict().items() if name != "skill"} | {"updated_at": now} for i in items],
+    )
+    yield tables.alignments, [alignment._asdict() for alignment in work_alignments(items)]
 
 
 def _catalogue() -> Iterable[tuple[Table, list[dict[str, Any]]]]:

@@ -29,13 +29,17 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """The hidden truth about one student, to judge warnings and skill states by; no names."""
+    """The hidden truth about one student, to judge warnings and skill states by; no names.
+
+    ``skills``: by skill, the ability against its items of median difficulty on the last day of the term, logits.
+    """
 
     student_id: str
     trajectory: str
     onset: date
     ability: float
     engagement: float
+    skills: dict[str, float] = {}  # msgspec copies it
 
 
 class State:

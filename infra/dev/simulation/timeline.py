@@ -15,9 +15,10 @@ import msgspec
 
 from infra.dev.simulation import mishaps
 from infra.dev.simulation.chance import chance
-from infra.dev.simulation.content import Provider
+from infra.dev.simulation.content import COURSE, PRACTICE, VIDEO, Provider
 from infra.dev.simulation.district import District
-from infra.dev.simulation.habits import attendance, course, lms, practice, video
+from infra.dev.simulation.expected import period_length, work_of
+from infra.dev.simulation.habits import attendance, course, lms, practice, records, video
 from infra.dev.simulation.habits.telling import SECOND, Told, skill_for
 from infra.dev.simulation.people import Student
 from infra.dev.simulation.school_calendar import day_of
@@ -26,9 +27,11 @@ from infra.dev.simulation.skills import ENGLISH
 _LOOK_BACK = timedelta(days=12)
 """A week's assignments are made on its Monday, and a batch may be 48 hours late."""
 _HOUR = 3600 * SECOND
-_THURSDAY_AT_THREE = (3 * 24 + 15) * _HOUR
-_FRIDAY_AT_THREE = (4 * 24 + 15) * _HOUR
+_DAY = 24 * _HOUR
+_AT_THREE = 15 * _HOUR
 _TEAM = 4
+_OF = {practice: PRACTICE, video: VIDEO, course: COURSE}
+"""Whose each habit is."""
 encode = msgspec.json.Encoder().encode
 """A statement as JSON."""
 
@@ -103,9 +106,11 @@ def _told(district: District, student: Student, day: date, number: int, midnight
     """What providers tell about one student on one day, and on Mondays about the week's assignments."""
     if day.weekday() == 0:
         rng = chance(district.seed, student.student_id, day, "week")
-        for due in (midnight + _THURSDAY_AT_THREE, midnight + _FRIDAY_AT_THREE):
-            skill = skill_for(rng, student, number, district.term_days)
-            yield from lms.assignment(rng, student, skill, number, due)
+        for section_id in student.sections.values():
+            item = work_of(district.section(section_id), day, number, district.term_days)
+            if item is not None:
+                due = midnight + (item.due_on - day).days * _DAY + _AT_THREE
+                yield from lms.assignment(rng, student, item, number, due)
     if not day_of(day).in_session:
         return
     rng = chance(district.seed, student.student_id, day)
@@ -113,12 +118,20 @@ def _told(district: District, student: Student, day: date, number: int, midnight
     yield attendance.mark(rng, student, midnight + int((8.5 + rng.random() / 4) * _HOUR), present=present)
     engagement = student.traits.engagement_on(number) * (1.0 if present else 0.25)
     for habit, often in ((practice, 0.9), (video, 0.45), (course, 0.26)):
-        if rng.random() < often * engagement:
+        provider = _OF[habit]
+        if rng.random() < often * engagement and not mishaps.silent(provider, student.school_id, district, number):
             skill = skill_for(rng, student, number, district.term_days)
             yield from habit.session(rng, student, skill, number, midnight + _start(rng, present))
-    if rng.random() < 0.3 * (engagement - 0.9):
+    silent = mishaps.silent(PRACTICE, student.school_id, district, number)
+    if rng.random() < 0.3 * (engagement - 0.9) and not silent:
         skill = skill_for(rng, student, number, district.term_days)
         yield from practice.session(rng, student, skill, number, midnight + _start(rng, present=False))
+    if rng.random() < student.traits.incident_on(number) and present:
+        yield records.incident(rng, student, midnight + int(rng.uniform(9, 15) * _HOUR))
+    length = period_length(district.term_days)
+    if number and number % length == 0:
+        days = range(number - length, number)
+        yield from records.marks(rng, student, number // length, days, midnight + 16 * _HOUR)
 
 
 def _start(rng: Random, present: bool) -> int:

@@ -33,6 +33,9 @@ _SHARES = (
 )
 _LEFT_WHEN_FADED = 0.02
 _LOSS_WHEN_STRUGGLING = 2.2
+_USUAL_INCIDENTS = 0.0008
+_TEMPERS = (0.0, 0.0, 0.12)
+"""One in three who slip is conspicuous for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Traits:
         growth: logits gained in 60 school days.
         pace: 1 is the usual number of seconds for an item; larger is slower.
         engagement: 1 is the usual amount of work a day.
+        temper: probability of an incident on a day at the bottom of a slip.
     """
 
     trajectory: Trajectory
@@ -54,6 +58,7 @@ class Traits:
     growth: float
     pace: float
     engagement: float
+    temper: float = 0.0
 
     def engagement_on(self, day: int) -> float:
         """Engagement on the ``day``-th school day, 0 or more; 1 is usual."""
@@ -71,9 +76,24 @@ class Traits:
             now -= _LOSS_WHEN_STRUGGLING * (1 - _fall(day - self.onset, 6, 0.0))
         return now
 
+    def slip_on(self, day: int) -> float:
+        """How far the student has slipped on the ``day``-th school day: 0 not at all, 1 at the bottom."""
+        if self.trajectory is Trajectory.STRUGGLING:
+            return 1 - _fall(day - self.onset, 6, 0.0)
+        return max(0.0, 1 - self.engagement_on(day) / self.engagement)
+
+    def handed_in_on(self, day: int) -> float:
+        """Share of the expected work that is handed in; who struggles goes on trying."""
+        return 0.97 - (0.4 if self.trajectory is Trajectory.STRUGGLING else 0.85) * self.slip_on(day)
+
+    def incident_on(self, day: int) -> float:
+        """Probability of a reported incident on the ``day``-th school day."""
+        return _USUAL_INCIDENTS + self.temper * self.slip_on(day)
+
     def absence_on(self, day: int) -> float:
         """Probability of being absent on the ``day``-th school day."""
-        return min(0.45, 0.03 + 0.4 * max(0.0, 1 - self.engagement_on(day) / self.engagement))
+        slip = self.slip_on(day)
+        return min(0.45, 0.03 + (0.12 if self.trajectory is Trajectory.STRUGGLING else 0.4) * slip)
 
 
 def _fall(since: int, days: int, left: float) -> float:
@@ -81,8 +101,8 @@ def _fall(since: int, days: int, left: float) -> float:
     return 1.0 if since < 0 else max(left, 1 - (1 - left) * (since + 1) / days)
 
 
-def draw_traits(rng: Random, *, term_days: int) -> Traits:
-    """Traits of one student; changes begin in the later half of ``term_days``."""
+def draw_traits(rng: Random, *, term_days: int, temper: Random) -> Traits:
+    """Traits of one student; changes begin in the later half of ``term_days``. ``temper`` draws the temper."""
     trajectory = rng.choices([kind for kind, _ in _SHARES], [share for _, share in _SHARES])[0]
     slow = trajectory is Trajectory.SLOW_STEADY
     first, last = (0.4, 0.6) if trajectory is Trajectory.RECOVERING else (0.6, 0.75)
@@ -93,4 +113,5 @@ def draw_traits(rng: Random, *, term_days: int) -> Traits:
         growth=rng.uniform(0.1, 0.7),
         pace=rng.uniform(1.5, 2.2) if slow else rng.uniform(0.7, 1.3),
         engagement=rng.uniform(0.5, 0.7) if slow else rng.uniform(0.8, 1.3),
+        temper=temper.choice(_TEMPERS),
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from infra.dev.simulation.chance import uuid4_of
 from infra.dev.simulation.content import ASSIGNMENT_IRIS, ASSIGNMENTS, LMS
+from infra.dev.simulation.expected import LineItem
 from infra.dev.simulation.habits.telling import SECOND, Told, chance_of_success, instant, tell
 from infra.dev.simulation.people import Student
 from infra.dev.simulation.skills import Skill
@@ -19,17 +20,25 @@ _DAY: Final = 86_400 * SECOND
 
 def session(rng: Random, student: Student, skill: Skill, day: int, at: int) -> Iterator[Told]:
     """An assignment turned in now and graded within minutes, by a quiz that grades itself."""
-    yield from _assignment(rng, student, skill, day, due=at + _DAY, turned_in=at, graded=at + 90 * SECOND)
+    activity = _activity(ASSIGNMENT_IRIS[skill.code][int(rng.random() * ASSIGNMENTS)], skill.name)
+    due, graded = at + _DAY, at + 90 * SECOND
+    yield from _assignment(rng, student, skill, day, activity=activity, due=due, turned_in=at, graded=graded)
 
 
-def assignment(rng: Random, student: Student, skill: Skill, day: int, due: int) -> Iterator[Told]:
-    """The assignment of a week: turned in around ``due`` (µs since the epoch), graded a day later, or never done."""
-    if rng.random() > 0.95 * min(1.0, student.traits.engagement_on(day)):
+def assignment(rng: Random, student: Student, item: LineItem, day: int, due: int) -> Iterator[Told]:
+    """The work of a week: turned in before ``due`` (µs since the epoch) as a rule, graded a day later; or late, or
+    never, by those who slip. Who is slow, but steady, hands in."""
+    assert item.skill is not None, "work is evidence of a skill"
+    slip = student.traits.slip_on(day + 3)
+    if rng.random() > student.traits.handed_in_on(day + 3):
         return
-    turned_in = due - int(rng.triangular(-1.2, 1.5, 0.3 / student.traits.pace) * _DAY)
+    ahead = rng.triangular(-0.4, 1.6, 0.5 / student.traits.pace) - 2.2 * slip * rng.random()
+    turned_in = due - int(ahead * _DAY)
     yield from _assignment(
-        rng, student, skill, day, due=due, turned_in=turned_in, graded=turned_in + int(rng.uniform(0.6, 1.4) * _DAY)
-    )
+        rng, student, item.skill, day,
+        activity=_activity(item.activity_id, item.title),
+        due=due, turned_in=turned_in, graded=turned_in + int(rng.uniform(0.6, 1.4) * _DAY),
+    )  # fmt: skip
 
 
 def teamwork(rng: Random, team: list[Student], skill: Skill, at: int) -> Told:
@@ -42,9 +51,16 @@ def teamwork(rng: Random, team: list[Student], skill: Skill, at: int) -> Told:
 
 
 def _assignment(
-    rng: Random, student: Student, skill: Skill, day: int, *, due: int, turned_in: int, graded: int
+    rng: Random,
+    student: Student,
+    skill: Skill,
+    day: int,
+    *,
+    activity: dict[str, Any],
+    due: int,
+    turned_in: int,
+    graded: int,
 ) -> Iterator[Told]:
-    activity = _activity(ASSIGNMENT_IRIS[skill.code][int(rng.random() * ASSIGNMENTS)], skill.name)
     context = {
         "registration": uuid4_of(rng),
         "instructor": student.teacher[skill.subject],

@@ -7,7 +7,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from infra.dev.simulation.chance import sigmoid, uuid4_of
+from infra.dev.simulation.chance import chance, sigmoid, uuid4_of
 from infra.dev.simulation.content import Provider
 from infra.dev.simulation.people import Student
 from infra.dev.simulation.skills import ENGLISH, MATH, Skill, taught
@@ -15,6 +15,7 @@ from infra.dev.simulation.skills import ENGLISH, MATH, Skill, taught
 ADL: Final = "http://adlnet.gov/expapi/verbs/"
 SECOND: Final = 1_000_000
 """µs."""
+_KNACK: Final = 0.5
 
 
 class Told(NamedTuple):
@@ -68,6 +69,17 @@ def skill_for(rng: Random, student: Student, day: int, term_days: int) -> Skill:
     return skills[reached if rng.random() < 0.6 else int(rng.random() * (reached + 1))]
 
 
+@lru_cache(maxsize=400_000)
+def knack(student_id: str, skill_id: str) -> float:
+    """What a student is better (or worse) at in one skill than at all else, logits."""
+    return chance(student_id, skill_id).gauss(0.0, _KNACK)
+
+
+def ability_in(student: Student, skill: Skill, day: int) -> float:
+    """True ability of a student in a skill, against an item of difficulty 0, logits: hidden from the platform."""
+    return student.traits.ability_on(day) + knack(student.student_id, skill.code)
+
+
 def chance_of_success(student: Student, skill: Skill, day: int, harder: float = 0.0) -> float:
     """Probability of a right answer on an item that is ``harder`` (logits) than its skill's median."""
-    return sigmoid(student.traits.ability_on(day) - skill.difficulty - harder)
+    return sigmoid(ability_in(student, skill, day) - skill.difficulty - harder)
