@@ -41,4 +41,5 @@ def for_cluster(sql: str, *, cluster: str, replicated: bool) -> str:
             sql,
             count=1,
         )
+        sql = re.sub(r"^(EXCHANGE TABLES \w+ AND \w+|DROP TABLE (?:IF EXISTS )?\w+)", rf"\1 ON CLUSTER '{name}'", sql)
     return sql

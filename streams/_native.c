@@ -276,9 +276,32 @@ static int write_words(Out *out, PyObject *rows, Py_ssize_t column, int lists) {
     return status;
 }
 
+/* Where each list ends, then all their values. */
+static int write_lists(Out *out, PyObject *rows, Py_ssize_t column) {
+    Py_ssize_t many = PyList_GET_SIZE(rows);
+    uint64_t ended = 0;
+    for (Py_ssize_t i = 0; i < many; i++) {
+        PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, i), column);
+        if (!PyList_CheckExact(value))
+            return UNUSUAL;
+        ended += (uint64_t)PyList_GET_SIZE(value);
+        if (write_bytes(out, (const char *)&ended, 8) != WRITTEN)
+            return FAILED;
+    }
+    int status = WRITTEN;
+    for (Py_ssize_t i = 0; status == WRITTEN && i < many; i++) {
+        PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, i), column);
+        for (Py_ssize_t n = 0; status == WRITTEN && n < PyList_GET_SIZE(value); n++)
+            status = write_number(out, 'd', PyList_GET_ITEM(value, n));
+    }
+    return status;
+}
+
 static int write_column(Out *out, char kind, PyObject *rows, Py_ssize_t column) {
     if (kind == 'l' || kind == 'a')
         return write_words(out, rows, column, kind == 'a');
+    if (kind == 'D')
+        return write_lists(out, rows, column);
     int status = WRITTEN;
     for (Py_ssize_t i = 0; status == WRITTEN && i < PyList_GET_SIZE(rows); i++) {
         PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, i), column);
@@ -294,8 +317,8 @@ static int write_column(Out *out, char kind, PyObject *rows, Py_ssize_t column) 
 PyDoc_STRVAR(block_doc, "block(head, columns, rows)\n--\n\n"
 "Bytes of a block, or None where Python has to look at it: see streams/native.py.\n\n"
 "head: what stands before the first column; columns: a tuple with (bytes before the values, kind) for each; rows: a\n"
-"list of tuples. Kinds: s String, u UUID, l LowCardinality(String), a Array(LowCardinality(String)), else the code of\n"
-"an array of numbers.");
+"list of tuples. Kinds: s String, u UUID, l LowCardinality(String), a Array(LowCardinality(String)), D Array(Float64),\n"
+"else the code of an array of numbers.");
 
 static PyObject *block(PyObject *module, PyObject *const *args, Py_ssize_t given) {
     (void)module;

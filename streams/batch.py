@@ -49,6 +49,7 @@ class Batch:
     entries: list[Entry] = field(default_factory=list)
     duplicates: int = 0
     refolds: int = 0
+    activation: int = 0
 
     @property
     def statements(self) -> int:

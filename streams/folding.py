@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from streams.batch import Batch
 from streams.correcting import Change
 from streams.history import attempt_of, is_out
-from streams.learner.calibration import Calibration
-from streams.learner.fold import Attempt, extend, fold
+from streams.learner.fold import extend, fold
+from streams.learner.state import Attempt
 from streams.rows import tables
-from streams.rows.arrival import NO_UUID, Arrival
+from streams.rows.arrival import Arrival
+from streams.rows.states import Stamp, no_skill_row, no_student_row, skill_row, student_row
+from streams.running import Running
 from streams.state import Student, StudentCache
 from streams.store import Store
 
@@ -18,11 +20,16 @@ from streams.store import Store
 class Folding:
     """States of the students of a worker, under one calibration and for one generation of the topic."""
 
-    def __init__(self, store: Store, students: StudentCache, calibration: Calibration, generation: int) -> None:
+    def __init__(self, store: Store, students: StudentCache, running: Running, generation: int) -> None:
         self._store = store
         self._students = students
-        self._calibration = calibration
         self._generation = generation
+        self.run_under(running)
+
+    def run_under(self, running: Running) -> None:
+        """Fold under this calibration; students in memory that were folded under another are folded again when met."""
+        self._running = running
+        self._calibration = running.calibration
 
     def meet(
         self, partitions: Mapping[str, int], strangers: Collection[str] = (), *, removing: bool
@@ -48,7 +55,7 @@ class Folding:
                 student.learner = stored.state
                 student.watermark = stored.watermark
                 student.calibration = stored.calibration
-                student.torn = stored.torn
+                student.torn = stored.torn or self._running.switching
             if removing:
                 for student_id, removed in self._store.removals(new).items():
                     students[student_id].removed = removed
@@ -114,22 +121,22 @@ class Folding:
         learner = student.learner
         if student.blank:  # a torn flush whose envelope is still to come again, or nothing is left
             return
-        end = self._end(student)
+        stamp = self._stamp(student)
         skills = batch.rows[tables.SKILL_STATES]
         for name in sorted(touched):
-            skills.append((student_id, name, *learner.skills[name].values(), *end))
-        timestamp, statement_id = learner.last
-        batch.rows[tables.STUDENT_STATES].append(
-            (student_id, learner.rating, learner.attempts, timestamp, statement_id, *end)
-        )
+            skills.append(skill_row(student_id, name, learner.skills[name], stamp))
+        batch.rows[tables.STUDENT_STATES].append(student_row(student_id, learner, stamp))
 
     def _rows_of_nothing(self, batch: Batch, student_id: str, student: Student, gone: Iterable[str]) -> None:
         """Rows of the skills of which nothing is left; and of the student, likewise."""
-        end = self._end(student)
+        stamp = self._stamp(student)
         for name in sorted(gone):
-            batch.rows[tables.SKILL_STATE_REMOVALS].append((student_id, name, 0, 0.0, 0.0, 0.0, 0.0, 0, 0, *end, 1))
+            batch.rows[tables.SKILL_STATE_REMOVALS].append(no_skill_row(student_id, name, stamp))
         if student.blank:
-            batch.rows[tables.STUDENT_STATE_REMOVALS].append((student_id, 0.0, 0, 0, NO_UUID, *end, 1))
+            batch.rows[tables.STUDENT_STATE_REMOVALS].append(no_student_row(student_id, stamp))
 
-    def _end(self, student: Student) -> tuple[int, int, int, int]:
-        return self._calibration.version, self._generation, student.partition, student.watermark
+    def _stamp(self, student: Student) -> Stamp:
+        running = self._running
+        return Stamp(
+            running.calibration.version, running.activation, self._generation, student.partition, student.watermark
+        )

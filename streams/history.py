@@ -76,7 +76,7 @@ def attempt_of(arrival: Arrival) -> Attempt:
     """The attempt that a statement with an outcome is."""
     item, outcome = arrival.item, arrival.outcome
     assert outcome is not None, "only what has an outcome is an attempt"
-    return Attempt(item.timestamp, item.statement_id, arrival.activity, item.skills, outcome)
+    return Attempt(item.timestamp, item.statement_id, arrival.activity, item.skills, outcome, arrival.duration_ms)
 
 
 def attempts(arrivals: Iterable[Arrival]) -> list[Attempt]:

@@ -48,6 +48,7 @@ _COMPILED_KINDS: Final = {
     "UUID": "u",
     "LowCardinality(String)": "l",
     "Array(LowCardinality(String))": "a",
+    "Array(Float64)": "D",
 }
 
 

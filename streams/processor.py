@@ -22,6 +22,7 @@ from streams.reading import Reading
 from streams.rows import tables
 from streams.rows.arrival import Arrival, Fault, rows_of
 from streams.rows.days import LocalDays
+from streams.running import Running
 from streams.state import StudentCache
 from streams.store import Store
 
@@ -34,7 +35,10 @@ _NO_CHANGES: Mapping[str, Change] = {}
 
 @dataclass(frozen=True)
 class ProcessorOptions:
-    """What a processor depends on; ``clock`` tells now in µs, for the times that rows tell of themselves."""
+    """What a processor depends on; ``clock`` tells now in µs, for the times that rows tell of themselves.
+
+    ``activation``, ``switching``: see streams.running.Running.
+    """
 
     topic: str
     generation: int
@@ -43,6 +47,8 @@ class ProcessorOptions:
     remembered_statements: int
     calibration: Calibration
     clock: Callable[[], int]
+    activation: int = 0
+    switching: bool = False
 
 
 class Processor:
@@ -58,7 +64,8 @@ class Processor:
         self.students = StudentCache(options.cached_students)
         self._correcting = Correcting(store, self._reading, generation)
         self._counting = Counting(store, LocalDays(options.timezone), generation)
-        self._folding = Folding(store, self.students, options.calibration, generation)
+        self.running = Running(options.calibration, options.activation, options.switching)
+        self._folding = Folding(store, self.students, self.running, generation)
         self._removing = False
         """Whether anything was ever taken out of any record: then each student met is asked for."""
 
@@ -69,6 +76,11 @@ class Processor:
         self._ledger.drop(gone)
         self.students.drop(gone)
 
+    def run_under(self, running: Running) -> None:
+        """Between batches: fold under another calibration from here on."""
+        self.running = running
+        self._folding.run_under(running)
+
     def trim(self) -> None:
         """Between batches, when all is written: forget what has not been met for long."""
         self._ledger.trim()
@@ -76,7 +88,7 @@ class Processor:
 
     def put_aside(self, record: Record, fault: Fault) -> Batch:
         """The batch of a record that cannot be processed: a dead letter, counted by its header."""
-        batch = Batch()
+        batch = Batch(activation=self.running.activation)
         batch.parts[record.partition].last_offset = record.offset
         self._reading.bury_record(batch, record, fault)
         batch.rows[tables.LEDGER] += self._ledger.rows(batch.entries, self._store)
@@ -84,7 +96,7 @@ class Processor:
 
     def process(self, records: Iterable[Record]) -> Batch:
         """The batch of records that come in offset order within a partition."""
-        batch = Batch()
+        batch = Batch(activation=self.running.activation)
         self._memories.settle()
         arrivals, directives, firsts = self._reading.open(records, batch)
         batch.rows[tables.LEDGER] += self._ledger.rows(batch.entries, self._store)

@@ -9,7 +9,7 @@ from typing import Protocol
 from schemas.events import CREDIT, TIMESTAMP_GENERATED, Item
 from streams.dedupe import WARMED, WARMED_US, First, Key, Recent, Seen
 from streams.kept import KeptReads, KeptStore, Reader, listed, moment, parts
-from streams.learner.fold import Attempt, LearnerState, SkillState
+from streams.learner.state import SKILL_MEMORY, STUDENT_MEMORY, Attempt, LearnerState, SkillState
 from streams.ledger import LedgerStore, Place, Tally
 from streams.rows.arrival import Arrival
 from streams.rows.days import as_date
@@ -33,11 +33,11 @@ _LATEST = Template(
 )
 _STUDENT_STATES = Template(
     "SELECT student_id, rating, attempts, toUnixTimestamp64Micro(last_at), last_statement_id, calibration, generation,"
-    " watermark FROM student_states FINAL PREWHERE student_id IN ($students)"
+    " watermark, memory FROM student_states FINAL PREWHERE student_id IN ($students)"
 )
 _SKILL_STATES = Template(
     "SELECT student_id, skill_id, calibration, generation, watermark, attempts, successes, rating, mastery, recent,"
-    " toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
+    " toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at), low, high, memory"
     " FROM skill_states FINAL PREWHERE student_id IN ($students)"
 )
 _DAYS = Template(
@@ -47,8 +47,8 @@ _DAYS = Template(
 )
 # Without FINAL: what was taken out is told by removals, and of rows with equal keys the earliest comes last.
 _ATTEMPTS = Template(
-    "SELECT student_id, generation, offset, toUnixTimestamp64Micro(timestamp), statement_id, item, skills, outcome"
-    " FROM attempts WHERE student_id IN ($students) AND removed = 0 ORDER BY generation DESC, offset DESC"
+    "SELECT student_id, generation, offset, toUnixTimestamp64Micro(timestamp), statement_id, item, skills, outcome,"
+    " duration_ms FROM attempts WHERE student_id IN ($students) AND removed = 0 ORDER BY generation DESC, offset DESC"
 )
 # Parts that hold nothing of the last hour are left out by what they know of their column stored.
 _RECENT = Template(
@@ -65,7 +65,8 @@ _TALLIES = Template(
 
 
 class StoredLearner:
-    """A learner as its rows stand: ``torn`` when a skill's row is ahead of the student's, or they disagree."""
+    """A learner as its rows stand: ``torn`` when a skill's row is ahead of the student's, they disagree, or they were
+    written before the model had its present memory."""
 
     __slots__ = ("calibration", "state", "torn", "watermark")
 
@@ -174,11 +175,12 @@ class ClickHouseStore(KeptReads):
         """The rows with the highest watermark of each key."""
         found: dict[str, StoredLearner] = {}
         for part in parts(list(student_ids)):
-            for student, rating, n, last_at, last_id, calibration, generation, watermark in self._rows(
+            for student, rating, n, last_at, last_id, calibration, generation, watermark, memory in self._rows(
                 _STUDENT_STATES.substitute(students=listed(part))
             ):
-                state = LearnerState(rating, n, (last_at, last_id))
+                state = LearnerState(rating, n, (last_at, last_id), memory)
                 found[student] = StoredLearner(state, self._own(generation, watermark), calibration)
+                found[student].torn = len(memory) != STUDENT_MEMORY
             for student, skill, calibration, generation, watermark, *values in self._rows(
                 _SKILL_STATES.substitute(students=listed(part))
             ):
@@ -189,6 +191,7 @@ class ClickHouseStore(KeptReads):
                 learner.state.skills[skill] = SkillState(*values)
                 if self._own(generation, watermark) > learner.watermark or calibration != learner.calibration:
                     learner.torn = True
+                learner.torn |= len(values[-1]) != SKILL_MEMORY
         return found
 
     def days(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], DayCount]:
@@ -220,11 +223,11 @@ class ClickHouseStore(KeptReads):
         """Without FINAL: which of the rows with equal keys counts, is told by their order."""
         found: dict[str, list[Attempt]] = {student: [] for student in until}
         for part in parts(list(until)):
-            for student, generation, offset, timestamp, statement_id, item, skills, outcome in self._rows(
+            for student, generation, offset, timestamp, statement_id, item, skills, outcome, lasted in self._rows(
                 _ATTEMPTS.substitute(students=listed(part))
             ):
                 if self._own(generation, offset) <= until[student]:
-                    found[student].append(Attempt(timestamp, statement_id, item, list(skills), outcome))
+                    found[student].append(Attempt(timestamp, statement_id, item, list(skills), outcome, lasted))
         return found
 
     def tallies(self, places: Collection[Place]) -> dict[Place, Tally]:

@@ -42,7 +42,7 @@ class Options:
         check: compare only.
         generation, partitions: of the statements topic.
         committed: by partition, the last offset that the workers have committed, when the rebuild began.
-        calibration: the active one.
+        calibration: the active one, and ``activation`` the number of the switch to it.
         timezone: of the district.
         clock: now in µs.
         fold_again: puts into the log that these students are to be folded again.
@@ -57,6 +57,7 @@ class Options:
     clock: Callable[[], int]
     fold_again: Callable[[Sequence[str]], None]
     partition_of: Callable[[str], int]
+    activation: int = 0
 
 
 class Comparison:
@@ -120,7 +121,9 @@ class Comparison:
                     left[student] = stored[student].unreadable
                     continue
                 partition = options.partition_of(student)
-                bounds = Bounds(options.generation, partition, offsets[partition], renew=self._shadows is not None)
+                bounds = Bounds(
+                    options.generation, partition, offsets[partition], self._shadows is not None, options.activation
+                )
                 verdicts[student] = judge(
                     student, stored[student], live[student], bounds, options.calibration, self._days
                 )

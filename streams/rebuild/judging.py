@@ -13,12 +13,14 @@ from typing import Final, NamedTuple
 
 from streams.history import Decision, Kept, Key, attempt_of, is_out, key_of
 from streams.learner.calibration import Calibration
-from streams.learner.fold import Attempt, LearnerState, fold
+from streams.learner.fold import fold
+from streams.learner.state import STUDENT_MEMORY, Attempt, LearnerState
 from streams.rebuild.differences import Difference, Values, compare, words
 from streams.rows import tables
 from streams.rows.arrival import attempt_row
 from streams.rows.days import LocalDays
 from streams.rows.engagement import DayCount
+from streams.rows.states import Stamp, skill_row, student_row
 from streams.rows.tables import Columns, Row
 
 ATTEMPTS: Final = tables.ATTEMPT_REVISIONS
@@ -61,12 +63,14 @@ class Bounds(NamedTuple):
         written: all rows up to this offset are written, as the sinks said before anything was read.
         renew: give rows of earlier generations this one's place, which needs tables of their own: the older row,
             with its higher watermark, would win.
+        activation: number of the switch to the calibration.
     """
 
     generation: int
     partition: int
     written: int
     renew: bool = False
+    activation: int = 0
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Verdict:
         rows: all rows as they have to be, by table.
         changed: those of them that are not so; what must not be there is marked as removed.
         differences: value by value.
-        outdated: the live states were folded under another calibration, and are not compared.
+        outdated: the live states were folded under another calibration or by another model, and are not compared.
         unsettled: something of the student was being written while it was read; look again.
         stuck: a change that would lose against a row of an earlier generation.
     """
@@ -199,26 +203,34 @@ class _Judgement:
                 needed_of[skill] = max(needed_of[skill], position)
         learner = fold(attempts, self._calibration)
         state, version = self._live.state, self._calibration.version
-        self._verdict.outdated = state is not None and state["calibration"] != version and bool(attempts)
+        self._verdict.outdated = state is not None and bool(attempts) and self._outdated(state)
         for skill in sorted(self._live.skills.keys() | learner.skills.keys()):
             live = self._live.skills.get(skill)
             if self._standing(live) > self._cutoff:
                 self._verdict.unsettled = True  # written ahead of the student's row
             if skill in learner.skills:
-                stamp = self._stamp(live, needed_of[skill])
-                row = (self._student, skill, *learner.skills[skill].values(), version, *stamp, 0)
+                stamp = Stamp(version, self._bounds.activation, *self._stamp(live, needed_of[skill]))
+                row = (*skill_row(self._student, skill, learner.skills[skill], stamp), 0)
                 self._put(SKILLS, skill, row, live, needed_of[skill])
             elif live is not None:
                 self._take_out(SKILLS, skill, live)
         self._judge_state(learner, needed)
+
+    def _outdated(self, state: Values) -> bool:
+        """Whether a live row was folded under another calibration, or by a model that remembered something else."""
+        memory = state["memory"]
+        assert isinstance(memory, list), "see streams.rebuild.reading"
+        known = state["calibration"], state["activation"], len(memory)
+        return known != (self._calibration.version, self._bounds.activation, STUDENT_MEMORY)
 
     def _judge_state(self, learner: LearnerState, needed: int) -> None:
         state = self._live.state
         if learner.attempts:
             # Not behind its skills: that would tell a torn flush.
             ahead = max((self._standing(live) for live in self._live.skills.values()), default=-1)
-            stamp = self._stamp(state, needed if state is not None else max(needed, ahead))
-            row = (self._student, learner.rating, learner.attempts, *learner.last, self._calibration.version, *stamp, 0)
+            place = self._stamp(state, needed if state is not None else max(needed, ahead))
+            stamp = Stamp(self._calibration.version, self._bounds.activation, *place)
+            row = (*student_row(self._student, learner, stamp), 0)
             self._put(STATES, "", row, state, needed)
         elif state is not None:
             self._take_out(STATES, "", state)

@@ -30,7 +30,7 @@ _KEYS: Final = {
     STATES: "student_id",
 }
 # The version by which rows replace each other, as a number above zero.
-_VERSIONS: Final = {ATTEMPTS: "precedence", DAYS: "watermark + 2", SKILLS: "watermark + 2", STATES: "watermark + 2"}
+_VERSIONS: Final = {ATTEMPTS: "precedence", DAYS: "watermark + 2", SKILLS: "precedence", STATES: "precedence"}
 _POSITIONS: Final = {
     ATTEMPTS: "greatest(offset, revision)",
     DAYS: "watermark",

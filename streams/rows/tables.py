@@ -48,12 +48,12 @@ STUDENT_DAYS: Final = _columns(
 )
 SKILL_STATES: Final = _columns(
     "skill_states",
-    "student_id skill_id attempts successes rating mastery recent first_at last_at calibration"
-    " generation partition watermark",
+    "student_id skill_id attempts successes rating mastery recent first_at last_at low high memory"
+    " calibration activation generation partition watermark",
 )
 STUDENT_STATES: Final = _columns(
     "student_states",
-    "student_id rating attempts last_at last_statement_id calibration generation partition watermark",
+    "student_id rating attempts last_at last_statement_id memory calibration activation generation partition watermark",
 )
 REVISIONS = "revision removed"
 STATEMENT_REVISIONS: Final = _columns("statements", f"{' '.join(STATEMENTS.names)} {REVISIONS}")
@@ -79,6 +79,8 @@ WARNINGS: Final = _columns(
     " partition evaluated_at",
 )
 SINK_PROGRESS: Final = _columns("sink_progress", "generation partition offset end_offset stored_until checked_at")
+SINK_ACTIVATIONS: Final = _columns("sink_progress", "generation partition activation")
+"""Told once, when all that is still to come of a partition is folded under a calibration."""
 SINK_FLUSHES: Final = _columns("sink_flushes", "flushed_at worker partition statements rows flush_ms latency_buckets")
 PROVIDER_MINUTES: Final = _columns(
     "provider_minutes",
@@ -86,6 +88,9 @@ PROVIDER_MINUTES: Final = _columns(
 )
 REJECTIONS: Final = _columns(
     "rejections", "provider_id at request_id status rule section path message fix value offset"
+)
+CASE_EVENTS: Final = _columns(
+    "case_events", "event_id case_id sequence student_id at who action before after why details offset"
 )
 ROSTER: Final = _columns("roster", "student_id school_id grade sections updated_at")
 
@@ -97,5 +102,5 @@ OF_STATEMENTS: Final = (
 follows from an earlier removal before a later one takes its place, what a state is folded from before the state, and
 the row of a student after those of its skills, which is how a torn flush is told."""
 ALL: Final = (
-    *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, ROSTER,
+    *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, CASE_EVENTS, ROSTER,
 )  # fmt: skip

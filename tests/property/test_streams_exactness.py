@@ -119,7 +119,7 @@ def test_states_are_the_fold_over_the_attempts_that_stand(batches: list[list[Ite
     standing = [read(0, 0, 0, item) for item in left_of(batches).standing.values() if item.statement]
     for student in STUDENTS:
         attempts = [
-            Attempt(a.item.timestamp, a.item.statement_id, a.activity, a.item.skills, a.outcome)
+            Attempt(a.item.timestamp, a.item.statement_id, a.activity, a.item.skills, a.outcome, a.duration_ms)
             for a in standing
             if a.item.student_id == student and a.outcome is not None
         ]

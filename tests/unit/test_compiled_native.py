@@ -16,6 +16,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "UUID": st.uuids().map(str) | st.uuids().map(lambda one: str(one).upper()),
     "LowCardinality(String)": st.sampled_from(["a", "b", "", "ä€"]) | st.integers(0, 400).map(lambda n: f"word-{n}"),
     "Array(LowCardinality(String))": st.lists(st.integers(0, 300).map(str), max_size=3),
+    "Array(Float64)": st.lists(st.floats(allow_nan=False) | st.integers(-(2**70), 2**70), max_size=4),
     "DateTime64(6, 'UTC')": st.integers(-(2**63), 2**63 - 1),
     "Date": st.integers(0, 65_535),
     "UInt8": st.integers(0, 255),

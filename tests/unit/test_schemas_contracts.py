@@ -39,6 +39,7 @@ def test_each_field_of_an_event_is_on_the_wire_in_the_same_order() -> None:
         "dead_letters": events.DeadLetter,
         "provider_minutes": events.ProviderMinute,
         "rejections": events.Rejection,
+        "case_events": events.CaseEvent,
     }
     for subject, struct in events_of.items():
         fields = [field["name"] for field in versions(subject)[-1]["fields"]]
@@ -75,6 +76,11 @@ def test_a_cluster_gets_replicated_engines_and_on_cluster() -> None:
     assert tables.for_cluster("ALTER TABLE t ADD COLUMN b UInt8", cluster="main", replicated=False) == (
         "ALTER TABLE t ON CLUSTER 'main' ADD COLUMN b UInt8"
     )
+    for sql, expected in [
+        ("EXCHANGE TABLES a AND b", "EXCHANGE TABLES a AND b ON CLUSTER 'main'"),
+        ("DROP TABLE IF EXISTS a SYNC", "DROP TABLE IF EXISTS a ON CLUSTER 'main' SYNC"),
+    ]:
+        assert tables.for_cluster(sql, cluster="main", replicated=False) == expected
     view = tables.for_cluster("CREATE MATERIALIZED VIEW IF NOT EXISTS v TO t AS", cluster="main", replicated=False)
     assert view == "CREATE MATERIALIZED VIEW IF NOT EXISTS v ON CLUSTER 'main' TO t AS"
 
@@ -87,7 +93,7 @@ def test_every_clickhouse_table_and_column_is_described(statement: str) -> None:
         added = [line for line in statement.splitlines() if line.strip().startswith("ADD COLUMN")]
         assert [line for line in added if " COMMENT '" not in line] == []
         return
-    if statement.startswith("INSERT INTO"):
+    if statement.startswith(("INSERT INTO", "EXCHANGE TABLES", "DROP TABLE")):
         return
     assert re.search(r"\nCOMMENT '.+'$", statement)
     if statement.startswith(("CREATE VIEW", "CREATE MATERIALIZED VIEW")):
