@@ -179,6 +179,24 @@ def row_filter(viewer: Viewer) -> RowFilter:
     }
 
 
+def decide_section(viewer: Viewer, section_id: str, school_id: str, grade: int) -> Decision:
+    """Whether a viewer may open the pages of a class. Its students are decided about one by one all the same."""
+    kinds = STUDENT_SCOPES[viewer.role]
+    open_to = {"section": section_id, "grade": f"{school_id}/{grade}", "school": school_id, "district": "*"}
+    for kind in kinds:
+        if kind in open_to and Scope(kind, open_to[kind]) in viewer.scopes:
+            return Decision(True, _SECTION_REASONS[kind], Scope(kind, open_to[kind]))
+    return Decision(False, "The class is outside the scope of this account.")
+
+
+_SECTION_REASONS: Final = {
+    "section": "the class is theirs",
+    "grade": "the class is in a grade of theirs",
+    "school": "the class is at their school",
+    "district": "access to all students of the district",
+}
+
+
 def sees_students(viewer: Viewer) -> bool:
     """Whether any student's row can be open to a viewer."""
     return any(row_filter(viewer).values())

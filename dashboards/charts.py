@@ -60,7 +60,8 @@ def _local(rows: Sequence[Row], zone: ZoneInfo, at: str = "at") -> pd.DataFrame:
     return frame
 
 
-def _dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, int] | None = None) -> Any:
+def dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, int] | None = None) -> Any:
+    """The look that all charts share, put on at last. ``right``: room for labels at the ends of lines, pixels."""
     return (
         chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": 0})
         .configure_view(strokeWidth=0)
@@ -121,7 +122,7 @@ def minutes(
             ],
         )
     )
-    return _dress(chart.properties(height=_HEIGHT), palette)
+    return dress(chart.properties(height=_HEIGHT), palette)
 
 
 def waiting(rows: Sequence[Row], palette: Palette, zone: ZoneInfo) -> Any:
@@ -138,7 +139,7 @@ def waiting(rows: Sequence[Row], palette: Palette, zone: ZoneInfo) -> Any:
             ],
         )
     )
-    return _dress(chart.properties(height=_HEIGHT), palette)
+    return dress(chart.properties(height=_HEIGHT), palette)
 
 
 def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palette) -> Any:
@@ -165,7 +166,7 @@ def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palet
             tooltip=[alt.Tooltip("day:T", format="%-d %b"), "kind:N", alt.Tooltip("number:Q", title="warnings")],
         )
     )  # fmt: skip
-    return _dress(chart.properties(height=_HEIGHT), palette)
+    return dress(chart.properties(height=_HEIGHT), palette)
 
 
 def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, title: str) -> Any:
@@ -194,7 +195,7 @@ def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, title: str) -
         .mark_text(align="left", dx=5, fontSize=12)
         .encode(alt.X("at:T"), alt.Y("place:Q"), alt.Text("share:N"), ink)
     )
-    return _dress((lines + labels).properties(height=_HEIGHT), palette, right=30)
+    return dress((lines + labels).properties(height=_HEIGHT), palette, right=30)
 
 
 def _apart(ends: pd.DataFrame, top: float) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def partitions(rows: Sequence[Row], palette: Palette) -> Any:
             tooltip=["partition:O", alt.Tooltip("lag:Q", format=",", title="records waiting")],
         )
     )  # fmt: skip
-    return _dress(chart.properties(height=_HEIGHT), palette)
+    return dress(chart.properties(height=_HEIGHT), palette)
 
 
 def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette: Palette) -> tuple[Any, Any]:
@@ -296,7 +297,7 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
     upper = (spans(unlabelled) + bars + crosses).properties(height=115)
     lower = (spans(labelled) + points + trend).properties(height=125)
     same_left_edge = {"minExtent": 46, "maxExtent": 46}
-    return _dress(upper, palette, axis_y=same_left_edge), _dress(lower, palette, axis_y=same_left_edge)
+    return dress(upper, palette, axis_y=same_left_edge), dress(lower, palette, axis_y=same_left_edge)
 
 
 def _alt_day(day: date) -> Any:

@@ -62,6 +62,24 @@ def student_facts(registry: Engine, student_id: str) -> StudentFacts | None:
         return _facts(connection, [student_id]).get(student_id)
 
 
+def section_facts(registry: Engine, section_id: str) -> list[StudentFacts]:
+    """Where the roster places the students of a section, by id; empty when there is no such section."""
+    chosen = select(enrollments.c.student_id).where(enrollments.c.section_id == section_id)
+    with registry.connect() as connection:
+        return sorted(
+            _facts(connection, list(connection.execute(chosen).scalars())).values(), key=lambda facts: facts.student_id
+        )
+
+
+def facts_of(registry: Engine, student_ids: Sequence[str]) -> dict[str, StudentFacts]:
+    """Where the roster places students, by id; those that do not exist are left out."""
+    found: dict[str, StudentFacts] = {}
+    with registry.connect() as connection:
+        for start in range(0, len(student_ids), _CHUNK):
+            found |= _facts(connection, list(student_ids[start : start + _CHUNK]))
+    return found
+
+
 def student_names(registry: Engine, viewer: Viewer, student_ids: Sequence[str]) -> dict[str, str]:
     """Names of those of the students whose records are open to the viewer; the others are left out."""
     found: dict[str, str] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
@@ -104,22 +104,47 @@ class Store:
         facts = people.student_facts(self._registry, student_id) if _is_uuid(student_id) else None
         decision = _decide(viewer, facts)
         if _is_uuid(student_id):
-            row = [
-                self._now(),
-                viewer.staff_id,
-                viewer.role.value,
-                UUID(student_id),
-                page,
-                "view" if decision.allowed else "denied",
-                decision.reason,
-            ]
-            names = ["at", "viewer_id", "role", "student_id", "page", "action", "reason"]
-            with self._client() as client:
-                client.insert("audit", [row], column_names=names)
-            self._forget("student_access")
+            self.record(viewer, page, {student_id: decision})
         if not decision.allowed or facts is None:
             raise NotAllowedError(decision)
         return facts, decision
+
+    def open_section(self, viewer: Viewer, section_id: str, page: str, decision: Decision) -> list[str]:
+        """Ids of the students of a section that are open to the viewer; each is written to the audit, open or not.
+
+        ``decision`` is the one about the section: where it refuses, no student is open.
+
+        Raises:
+            NotAllowedError: the section is not in the viewer's scope.
+            StoreError: the audit cannot be written, so nothing is shown.
+        """
+        found = people.section_facts(self._registry, section_id)
+        decided = {one.student_id: decide(viewer, one) if decision.allowed else decision for one in found}
+        if decided:
+            self.record(viewer, page, decided)
+        if not decision.allowed:
+            raise NotAllowedError(decision)
+        return [student for student, one in decided.items() if one.allowed]
+
+    def record(self, viewer: Viewer, page: str, decided: Mapping[str, Decision], action: str = "view") -> None:
+        """Write to the audit what somebody did with students' records, or was refused; raises StoreError."""
+        now = self._now()
+        rows = [
+            [
+                now,
+                viewer.staff_id,
+                viewer.role.value,
+                UUID(student),
+                page,
+                action if one.allowed else "denied",
+                one.reason,
+            ]
+            for student, one in decided.items()
+        ]
+        names = ["at", "viewer_id", "role", "student_id", "page", "action", "reason"]
+        with self._client() as client:
+            client.insert("audit", rows, column_names=names)
+        self._forget("student_access")
 
     def _authorise(self, viewer: Viewer, query: Query, parameters: Row) -> None:
         if query.scope.area is not None and not (decision := may(viewer, query.scope.area)).allowed:

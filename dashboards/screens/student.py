@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 
 import streamlit as st
 
 from dashboards import charts, people, words
 from dashboards import components as ui
 from dashboards.access import Decision, StudentFacts
+from dashboards.learning import Known, Story
+from dashboards.screens import student_records, student_skill, student_skills
 from dashboards.session import Context
 from dashboards.store import NotAllowedError, Row
 
 _DAYS = 120
-_GAIN_DAYS = 28
-_EVIDENCE = 40
-_FEW = 3
-_MASTERED, _EMERGING = 0.8, 0.5
 
 
 def page(context: Context) -> None:
@@ -61,35 +60,48 @@ def _open(context: Context, student_id: str) -> tuple[StudentFacts, Decision]:
 
 
 def _student(context: Context, facts: StudentFacts) -> None:
+    if skill := st.query_params.get("skill", ""):
+        student_skill.page(context, facts, skill)
+        return
     student_id, today = facts.student_id, context.today()
     days = context.store.query(context.viewer, "student_days", student=student_id, since=today - timedelta(days=_DAYS))
     warnings = context.store.query(context.viewer, "student_warnings", student=student_id)
+    mine, told = student_skills.known(context, student_id), student_skills.story(context, student_id)
     ui.staleness(context)
     if days:
-        _picture(context, student_id, days, warnings)
+        _picture(context, facts, days, warnings, mine, told)
     else:
         ui.empty(
             "No records yet",
             "First signals are expected after ten school days with activity. Nothing is wrong until then.",
         )
-    skills, evidence, who, log = st.tabs(
-        [":material/school: Skills", ":material/fact_check: Evidence", ":material/shield_person: Who can see this",
-         ":material/history: Access log"]
+    skills, growth, evidence, who, log = st.tabs(
+        [":material/school: Skills", ":material/trending_up: Growth", ":material/fact_check: Evidence",
+         ":material/shield_person: Who can see this", ":material/history: Access log"]
     )  # fmt: skip
     with skills:
-        _skills(context, student_id)
+        student_skills.ladder(context, facts, mine)
+    with growth:
+        student_skills.growth(context, told)
     with evidence:
-        _evidence(context, student_id, next((row for row in warnings if row["status"] == "open"), None))
+        open_ = next((row for row in warnings if row["status"] == "open"), None)
+        student_records.evidence(context, student_id, open_)
     with who:
-        _who(context, facts)
+        student_records.who(context, facts)
     with log:
-        _log(context, student_id)
+        student_records.log(context, student_id)
 
 
-def _picture(context: Context, student_id: str, days: list[Row], warnings: list[Row]) -> None:
+def _picture(
+    context: Context, facts: StudentFacts, days: list[Row], warnings: list[Row], mine: Mapping[str, Known], told: Story
+) -> None:
     open_ = [row for row in warnings if row["status"] == "open"]
-    cards = _strengths(context, student_id, days) + _reasons(context, open_, warnings)
-    st.html(f'<div class="rt-cards">{cards}</div>')
+    cards = (
+        student_skills.strengths(context, told, days)
+        + student_skills.next_card(context, facts, mine)
+        + _reasons(context, open_, warnings)
+    )
+    st.html(f'<div class="rt-cards rt-three">{cards}</div>')
     ui.section(
         "Over time",
         f"bars: activities; points: share right; {ui.icon('close', 'rt-warn')} absent; "
@@ -98,35 +110,6 @@ def _picture(context: Context, student_id: str, days: list[Row], warnings: list[
     activity, right = charts.timeline(days, warnings, context.today(), context.palette)
     ui.chart(activity, says="Activities, absence and warnings of the student, day by day", key="student-activity")
     ui.chart(right, says="Share of right answers of the student, day by day", key="student-right")
-
-
-def _strengths(context: Context, student_id: str, days: list[Row]) -> str:
-    since = datetime.combine(context.today() - timedelta(days=_GAIN_DAYS), time(), context.zone)
-    gains = context.store.query(context.viewer, "student_gains", student=student_id, since=since)
-    risen = sorted(
-        (row for row in gains if row["before_n"] >= _FEW and row["after_n"] >= _FEW),
-        key=lambda row: row["before_mean"] - row["after_mean"],
-    )
-    items = [
-        f"<li>{ui.icon('trending_up', 'rt-good')} <b>{ui.text(context.catalogue.skill(row['skill_id']))}</b>: "
-        f"{words.percent(row['after_mean'])} right in the last four weeks (n {row['after_n']}), "
-        f"{words.percent(row['before_mean'])} before (n {row['before_n']})</li>"
-        for row in risen[:2]
-        if row["after_mean"] > row["before_mean"]
-    ]
-    skills = context.store.query(context.viewer, "student_skills", student=student_id)
-    known = [row for row in skills if level(row) == "mastered"]
-    if known:
-        best = sorted(known, key=lambda row: -row["mastery"])
-        named = words.names([context.catalogue.skill(row["skill_id"]) for row in best], most=2)
-        items.append(f"<li>{ui.icon('verified', 'rt-good')} Mastered: {ui.text(named)}</li>")
-    recent = [row for row in days if row["day"] > context.today() - timedelta(days=_GAIN_DAYS)]
-    active, tried = sum(row["activity"] > 0 for row in recent), sum(row["attempts"] for row in recent)
-    said = f"{words.plural(tried, 'answer')} tried in the last four weeks"
-    if 2 * active >= len(recent):
-        said += f", active on {active} of {words.plural(len(recent), 'day')} with records"
-    items.append(f"<li>{ui.icon('edit_note', 'rt-accent')} {said}</li>")
-    return f'<div class="rt-card"><h3>Going well</h3><ul>{"".join(items)}</ul></div>'
 
 
 def _reasons(context: Context, open_: list[Row], every: list[Row]) -> str:
@@ -171,140 +154,3 @@ def _indicator(row: Row) -> dict[str, str]:
             "Line drawn at": f"{100 * threshold:.0f} points below the baseline",
         }
     return {"Now": f"{value:g}", "Own baseline": f"{baseline:g}", "Line drawn at": f"{threshold:g}"}
-
-
-def level(row: Row) -> str:
-    """Where a student stands in a skill: a word, by its mastery and by how much is known."""
-    if row["attempts"] < _FEW:
-        return "too little evidence"
-    if row["mastery"] >= _MASTERED:
-        return "mastered"
-    return "emerging" if row["mastery"] >= _EMERGING else "starting"
-
-
-_LEVELS = {
-    "mastered": ("verified", "rt-good"),
-    "emerging": ("trending_up", "rt-accent"),
-    "starting": ("radio_button_unchecked", "rt-warn"),
-    "too little evidence": ("more_horiz", "rt-soft"),
-}
-
-
-def _skills(context: Context, student_id: str) -> None:
-    rows = context.store.query(context.viewer, "student_skills", student=student_id)
-    if not rows:
-        ui.empty(
-            "No evidence of skill yet", "Answers, scores and passed courses that are aligned to a skill appear here."
-        )
-        return
-    order = list(_LEVELS)
-    rows = sorted(rows, key=lambda row: (order.index(level(row)), -row["mastery"]))
-    levels = {row["skill_id"]: level(row) for row in rows}
-    ui.table(
-        {"level": "Level", "skill": "Skill", "domain": "Domain", "mastery": "#Expected right",
-         "recent": "#Lately right", "n": "#Answers (n)", "last": "Last", "needs": "Builds on"},
-        [_skill(context, row, levels) for row in rows],
-        says="Skills of the student",
-    )  # fmt: skip
-
-
-def _skill(context: Context, row: Row, levels: dict[str, str]) -> dict[str, str]:
-    symbol, colour = _LEVELS[levels[row["skill_id"]]]
-    known = context.catalogue.skills.get(row["skill_id"])
-    missing = [
-        context.catalogue.skill(key)
-        for key in sorted(context.catalogue.requires.get(row["skill_id"], ()))
-        if levels.get(key) != "mastered"
-    ]
-    return {
-        "level": f'<span class="rt-nowrap">{ui.icon(symbol, colour)} {levels[row["skill_id"]]}</span>',
-        "skill": ui.text(context.catalogue.skill(row["skill_id"])),
-        "domain": ui.text(known.domain if known else "–"),
-        "mastery": words.percent(row["mastery"]),
-        "recent": words.percent(row["recent"]),
-        "n": words.count(row["attempts"]),
-        "last": f'<span class="rt-nowrap">{words.moment(row["last_at"], context.now(), context.zone)}</span>',
-        "needs": ui.text(", ".join(missing) + " (not mastered yet)") if missing else "–",
-    }
-
-
-def _evidence(context: Context, student_id: str, warning: Row | None) -> None:
-    """Statements of some days, to begin with those that the newest open warning rests on."""
-    today = context.today()
-    days = (warning["evidence_from"], warning["evidence_to"]) if warning else (today - timedelta(days=7), today)
-    chosen = st.date_input("Days", value=days, max_value=today, key="evidence-days", width=260)
-    first, last = (chosen[0], chosen[-1]) if isinstance(chosen, tuple) and chosen else days
-    rows = context.store.query(
-        context.viewer,
-        "student_statements",
-        student=student_id,
-        since=_midnight(first, context),
-        until=_midnight(last + timedelta(days=1), context),
-        most=_EVIDENCE,
-    )
-    if not rows:
-        ui.empty("No statements on these days", "Choose other days.")
-        return
-    ui.table(
-        {"at": "When", "what": "What", "activity": "Activity", "result": "Result", "skills": "Skill",
-         "provider": "Provider", "id": "Statement"},
-        [
-            {
-                "at": f'<span class="rt-nowrap" title="{words.exact(row["timestamp"], context.zone)}">'
-                f"{row['timestamp'].astimezone(context.zone):%-d %b, %H:%M}</span>",
-                "what": ui.text(row["verb"]),
-                "activity": ui.text(row["name"] or words.activity(row["activity"])),
-                "result": _result(row),
-                "skills": ui.text(", ".join(context.catalogue.skill(key) for key in row["skills"]) or "–"),
-                "provider": ui.text(context.catalogue.provider(row["provider_id"])),
-                "id": f"<code title='{row['statement_id']}'>{row['statement_id'][:8]}</code>",
-            }
-            for row in rows
-        ],
-        says="Statements of the student",
-    )  # fmt: skip
-    if len(rows) == _EVIDENCE:
-        st.caption(f"The newest {_EVIDENCE} of these days.")
-
-
-def _midnight(day: date, context: Context) -> datetime:
-    return datetime.combine(day, time(), context.zone).astimezone(UTC)
-
-
-def _result(row: Row) -> str:
-    if row["success"] is not None:
-        return f"{ui.icon('check', 'rt-good')} right" if row["success"] else f"{ui.icon('close', 'rt-warn')} not right"
-    return words.percent(row["score"]) if row["score"] is not None else "–"
-
-
-def _who(context: Context, facts: StudentFacts) -> None:
-    rows = people.who_may_open(context.registry, facts)
-    st.caption("Everyone who can open this page, and the reason. Operators and providers never can.")
-    ui.table(
-        {"name": "Name", "role": "Role", "why": "Why"},
-        [
-            {"name": ui.text(member.name), "role": ui.text(member.viewer.role), "why": ui.text(decision.reason)}
-            for member, decision in rows
-        ],
-        says="Who can open this page",
-    )
-
-
-def _log(context: Context, student_id: str) -> None:
-    rows = context.store.query(context.viewer, "student_access", student=student_id)
-    staff = {member.staff_id: member.name for member in people.staff_members(context.registry)}
-    st.caption("Every time this record was opened or refused.")
-    ui.table(
-        {"at": "When", "who": "Who", "role": "Role", "action": "What", "reason": "Why"},
-        [
-            {
-                "at": words.moment(row["at"], context.now(), context.zone),
-                "who": ui.text(staff.get(row["viewer_id"], "no longer staff")),
-                "role": ui.text(row["role"]),
-                "action": ui.text({"view": "opened", "denied": "refused"}.get(row["action"], row["action"])),
-                "reason": ui.text(row["reason"]),
-            }
-            for row in rows
-        ],
-        says="Access log",
-    )

@@ -19,7 +19,6 @@ from dashboards.intervals import quantile
 from dashboards.queries import Scope, _parse, load
 from dashboards.screens.operations import ranges
 from dashboards.screens.queue import entries
-from dashboards.screens.student import level
 from dashboards.suppression import cell
 from infra.runtime.kafka import PartitionLag
 from infra.runtime.reconciliation import Verdict, judge, settled_through
@@ -184,14 +183,6 @@ def test_the_queue_puts_the_newest_warning_first_and_each_student_once():
     assert found[1].newest == date(2026, 11, 5)
     assert found[1].oldest == date(2026, 11, 3)
     assert [warning["rule"] for warning in found[1].warnings] == ["falling_success", "inactivity"]
-
-
-@pytest.mark.parametrize(
-    ("attempts", "mastery", "said"),
-    [(2, 0.9, "too little evidence"), (9, 0.9, "mastered"), (9, 0.6, "emerging"), (9, 0.2, "starting")],
-)
-def test_a_skill_has_a_level_only_on_enough_evidence(attempts, mastery, said):
-    assert level({"attempts": attempts, "mastery": mastery}) == said
 
 
 def test_each_query_says_what_it_answers_and_who_may_ask():
