@@ -15,7 +15,7 @@ from ingest.xapi.matching import matches
 from ingest.xapi.parse import DECODER
 from ingest.xapi.terms import VOIDED
 
-_SLACK: Final = 20
+_SLACK: Final = 2
 """Rows of equal keys that a page may have before it is asked for in two parts."""
 _HASHES: Final = "arrayMap(one -> toUInt32(cityHash64(one)), {keys:Array(String)})"
 _NOT_VOIDED: Final = (
