@@ -294,6 +294,20 @@ calibrations = Table(
     Column("seed", Integer, nullable=False, server_default="0", comment="seed of the fit"),
     Column("fingerprint", String(64), nullable=False, server_default="", comment="of the attempts, hex"),
     Column("metrics", Text, nullable=False, server_default="{}", comment="JSON: by fold, by skill, by group"),
+    Column(
+        "activation",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="number of the last switch to it, 1, 2, … over all versions; 0: never used",
+    ),
+    Column(
+        "switching",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="active, and not all states are folded under it yet",
+    ),
     Column("parameters", Text, nullable=False, comment="JSON: difficulties of items and skills, logits"),
     Index(
         "uq_calibrations_active",

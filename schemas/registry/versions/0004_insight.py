@@ -51,6 +51,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "visits",
+        sa.Column("staff_id", sa.String(length=36), nullable=False, comment="who"),
+        sa.Column("page", sa.String(length=32), nullable=False, comment="page"),
+        sa.Column("at", sa.BigInteger(), nullable=False, comment="when they were there last"),
+        sa.Column("before", sa.BigInteger(), nullable=False, comment="when they were there the time before; 0: never"),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.staff_id"], name=op.f("fk_visits_staff_id_staff")),
+        sa.PrimaryKeyConstraint("staff_id", "page", name=op.f("pk_visits")),
+        comment="Who was last on a page when: what came since is told as new.",
+    )
+
+    op.create_table(
         "cases",
         sa.Column("case_id", sa.String(length=36), nullable=False, comment="random UUID"),
         sa.Column("student_id", sa.String(length=36), nullable=False, comment="student"),
@@ -193,11 +204,31 @@ def upgrade() -> None:
                 "metrics", sa.Text(), server_default="{}", nullable=False, comment="JSON: by fold, by skill, by group"
             )
         )
+        batch_op.add_column(
+            sa.Column(
+                "activation",
+                sa.Integer(),
+                server_default="0",
+                nullable=False,
+                comment="number of the last switch to it, 1, 2, … over all versions; 0: never used",
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "switching",
+                sa.Boolean(),
+                server_default=sa.text("false"),
+                nullable=False,
+                comment="active, and not all states are folded under it yet",
+            )
+        )
 
 
 def downgrade() -> None:
 
     with op.batch_alter_table("calibrations", schema=None) as batch_op:
+        batch_op.drop_column("switching")
+        batch_op.drop_column("activation")
         batch_op.drop_column("metrics")
         batch_op.drop_column("fingerprint")
         batch_op.drop_column("seed")
@@ -208,6 +239,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("case_events")
+    op.drop_table("visits")
     with op.batch_alter_table("line_items", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_line_items_updated_at"))
         batch_op.drop_index(batch_op.f("ix_line_items_section_id"))
