@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import random
 import socket
 import time
@@ -128,6 +129,14 @@ async def generate(load: Load) -> Outcome:
     await asyncio.gather(*(run.connection() for _ in range(load.connections)))
     run.outcome.seconds = time.perf_counter() - began
     return run.outcome
+
+
+def bodies(load: Load, requests: int) -> list[bytes]:
+    """Bodies of the load's first requests, as they would be sent."""
+    run = _Run(load, ("", 0))
+    run.deadline = math.inf
+    taken = (run.take() for _ in range(requests))
+    return [one[0].partition(b"\r\n\r\n")[2] for one in taken if one is not None]
 
 
 async def _loopback(host: str, port: int) -> tuple[str, int]:

@@ -10,14 +10,21 @@ from collections.abc import Iterator
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.dev.loadgen import Load, Outcome, generate
+from infra.dev.loadgen import Load, Outcome, bodies, generate
+from ingest.xapi.accepted import read
+from ingest.xapi.faults import Faults
+from ingest.xapi.parse import parse
+from ingest.xapi.validation import batch as check
 from tests.bench.figures import Figure
+from tests.bench.pure import median_seconds
 from tests.bench.servers import Servers, servers
 
 SECONDS = 8.0
 WARM_UP = 20_000
 WARM_UP_SECONDS = 3.0
 CONNECTIONS = 8
+VALIDATED = 5_000
+"""Statements read and checked for the share of validation."""
 
 
 def ingest() -> Iterator[Figure]:
@@ -41,8 +48,29 @@ def ingest() -> Iterator[Figure]:
             )
             yield Figure("ingest", f"batch {batch}", found.rate, "statements/s", goal, note)
             yield Figure("ingest", f"batch {batch}: processor of ingest", spent[0], "µs")
+            yield from _validation(batch, spent[0])
             yield Figure("ingest", f"batch {batch}: p50", found.latency_ms(0.5), "ms")
             yield Figure("ingest", f"batch {batch}: p99", found.latency_ms(0.99), "ms", 25 if batch == 1 else None)
+
+
+def _validation(batch: int, spent_us: float) -> Iterator[Figure]:
+    """What reading and checking a body takes of the processor time of a statement, the compiled way and the other."""
+    sent = bodies(Load("http://127.0.0.1:1/xapi", "key", "secret", batch=batch), VALIDATED // batch)
+
+    def short() -> None:
+        for body in sent:
+            assert read(body, version_2=False) is not None
+
+    def reference() -> None:
+        for body in sent:
+            faults = Faults()
+            check(parse(body, faults) if batch > 1 else [parse(body, faults)], faults, version_2=False)
+            assert not faults
+
+    for name, way in (("compiled", short), ("reference", reference)):
+        each = median_seconds(way) / (VALIDATED // batch * batch) * 1e6
+        note = f"{each / spent_us:.0%} of the processor time of ingest"
+        yield Figure("ingest", f"batch {batch}: reading and validation, {name}", each, "µs", note=note)
 
 
 def _run(running: Servers, batch: int, *, seconds: float = 0.0, statements: int = 0) -> Outcome:
