@@ -42,7 +42,7 @@ _SKILL_STATES = Template(
 )
 _DAYS = Template(
     "SELECT student_id, toUInt16(day), generation, watermark, statements, activity, attempts, successes, duration_ms,"
-    " attended, absent, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
+    " attended, absent, incidents, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
     " FROM student_days FINAL PREWHERE $condition"
 )
 # Without FINAL: what was taken out is told by removals, and of rows with equal keys the earliest comes last.
@@ -214,7 +214,7 @@ class ClickHouseStore(KeptReads):
             count = DayCount()
             (
                 count.statements, count.activity, count.attempts, count.successes, count.duration_ms,
-                count.attended, count.absent, count.providers, count.first_at, count.last_at,
+                count.attended, count.absent, count.incidents, count.providers, count.first_at, count.last_at,
             ) = values  # fmt: skip
             count.watermark = count.base = self._own(generation, watermark)
             found[student, day] = count

@@ -18,8 +18,8 @@ class DayCount:
     """
 
     __slots__ = (
-        "absent", "activity", "attempts", "attended", "base", "duration_ms", "first_at", "last_at", "providers",
-        "statements", "successes", "watermark",
+        "absent", "activity", "attempts", "attended", "base", "duration_ms", "first_at", "incidents", "last_at",
+        "providers", "statements", "successes", "watermark",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class DayCount:
         self.duration_ms = 0
         self.attended = 0
         self.absent = 0
+        self.incidents = 0
         self.providers: list[str] = []
         self.first_at = 0
         self.last_at = 0
@@ -63,6 +64,8 @@ class DayCount:
                 self.attended += 1
             elif item.verb == verbs.ABSENT:
                 self.absent += 1
+            elif item.verb == verbs.REPORTED:
+                self.incidents += 1
             outcome = arrival.outcome
             if outcome is not None:
                 attempts += 1
@@ -78,6 +81,6 @@ class DayCount:
         """Row of the table student_days."""
         return (
             student_id, day, self.statements, self.activity, self.attempts, self.successes, self.duration_ms,
-            min(self.attended, 65_535), min(self.absent, 65_535), self.providers, self.first_at, self.last_at,
-            generation, partition, self.watermark,
+            min(self.attended, 65_535), min(self.absent, 65_535), min(self.incidents, 65_535), self.providers,
+            self.first_at, self.last_at, generation, partition, self.watermark,
         )  # fmt: skip

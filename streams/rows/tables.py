@@ -43,8 +43,8 @@ OUTCOMES: Final = _columns(
 )
 STUDENT_DAYS: Final = _columns(
     "student_days",
-    "student_id day statements activity attempts successes duration_ms attended absent providers first_at last_at"
-    " generation partition watermark",
+    "student_id day statements activity attempts successes duration_ms attended absent incidents providers"
+    " first_at last_at generation partition watermark",
 )
 SKILL_STATES: Final = _columns(
     "skill_states",

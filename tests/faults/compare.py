@@ -39,7 +39,7 @@ QUERIES = {
     "student_days": (
         2,
         "SELECT toString(student_id), toString(day), statements, activity, attempts, successes, duration_ms, attended,"
-        " absent, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
+        " absent, incidents, providers, toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
         f" FROM student_days FINAL WHERE {_MINE}",
     ),
     "skill_states": (

@@ -15,7 +15,7 @@ from tests.faults.statements import ALIGNMENTS, CALIBRATION, VERB, Statement, ac
 ZONE = ZoneInfo("America/Chicago")
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 OUTCOMES = ("answered", "scored")
-OF_OTHERS = ("attended", "voided")
+OF_OTHERS = ("attended", "reported", "voided")
 """Verbs that somebody else states about a student."""
 MOVED = "of whoever it was credited to when it came"
 
@@ -105,11 +105,11 @@ def expected(plan: Plan, found: list[Credit]) -> dict[str, Rows]:
 
 def _day(some: list[Credit]) -> tuple[Any, ...]:
     own = [one for one in some if one.verb not in OF_OTHERS]
-    attended = sum(one.verb == "attended" for one in some)
+    attended, reported = (sum(one.verb == verb for one in some) for verb in ("attended", "reported"))
     graded = [one.outcome for one in some if one.outcome is not None]
     return (
         len(some), len(own), len(graded), sum(outcome >= 0.5 for outcome in graded),
-        sum(max(one.duration_ms, 0) for one in some), attended, 0,
+        sum(max(one.duration_ms, 0) for one in some), attended, 0, reported,
         tuple(sorted({one.provider for one in own})), min(one.at for one in some), max(one.at for one in some),
     )  # fmt: skip
 

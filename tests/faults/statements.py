@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.extensions import OWN
+
 HOME_PAGE = "https://sis.faults.example"
 VERB = "http://adlnet.gov/expapi/verbs/"
 VIDEO = "https://w3id.org/xapi/video/verbs/"
@@ -97,8 +99,11 @@ def _content(rng: random.Random) -> Statement:
             verb, result["score"] = "scored", {"scaled": rng.choice((-0.5, 0.0, 0.25, 0.5, 0.875, 1.0))}
         return {"verb": {"id": VERB + verb}, "object": {"id": f"https://items.example/{item}"}, "result": result}
     verb = rng.choice(
-        (VIDEO + "played", VIDEO + "paused", VERB + "progressed", VERB + "attended", VERB + "experienced")
-    )
+        (
+            VIDEO + "played", VIDEO + "paused", VERB + "progressed", VERB + "attended", VERB + "experienced",
+            f"{OWN}/verbs/reported",
+        )
+    )  # fmt: skip
     content: Statement = {"verb": {"id": verb}, "object": {"id": f"https://videos.example/{rng.randrange(9)}"}}
     if rng.random() < 0.3:
         content["result"] = {"duration": f"PT{rng.randrange(1, 30)}M"}

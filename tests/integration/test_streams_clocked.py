@@ -61,7 +61,7 @@ def engine(lab: Lab) -> Iterator[Engine]:
 
 def write_days(sink: Sink, student: str, days: list[date], watermark: int = 1, provider: str = "provider-a") -> None:
     rows = [
-        (student, as_number(day), 3, 3, 0, 0, 0, 0, 0, (provider,), FIRST_DAY_US, FIRST_DAY_US, 1, 2, watermark)
+        (student, as_number(day), 3, 3, 0, 0, 0, 0, 0, 0, (provider,), FIRST_DAY_US, FIRST_DAY_US, 1, 2, watermark)
         for day in days
     ]
     assert not sink.insert(tables.STUDENT_DAYS, rows)

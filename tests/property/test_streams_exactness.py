@@ -149,6 +149,8 @@ def test_days_count_the_statements_that_stand(batches: list[list[Item]]) -> None
         row, own = rows[key], [item for item in items if item.verb not in verbs.ADMINISTRATIVE]
         assert (row["statements"], row["activity"]) == (len(items), len(own))
         assert row["attended"] == sum(item.verb == verbs.ATTENDED for item in items)
+        assert row["absent"] == sum(item.verb == verbs.ABSENT for item in items)
+        assert row["incidents"] == sum(item.verb == verbs.REPORTED for item in items)
         assert row["providers"] == sorted({item.provider_id for item in own})
         moments = [item.timestamp for item in items]
         assert (row["first_at"], row["last_at"]) == (min(moments), max(moments))
