@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from streams.evaluating.asking import DataFaultError, Tell
 from streams.evaluating.oulad_clicks import Clicks
-from streams.evaluating.oulad_files import UNKNOWN, Folder, FolderError, Progress
+from streams.evaluating.oulad_files import UNKNOWN, Folder
 from streams.ranking.events import DUE, MARKED, REGISTERED, SUBMITTED, Event
 
 MARK_DELAY: Final = 7
@@ -61,12 +62,12 @@ def presentations(names: str) -> list[str]:
     return [name.strip() for name in names.split("+") if name.strip()]
 
 
-def courses(path: Path, wanted: Sequence[str], progress: Progress) -> Iterator[Course]:
+def courses(path: Path, wanted: Sequence[str], tell: Tell) -> Iterator[Course]:
     """The courses of some presentations, sorted, each read when it is asked for.
 
-    Raises FolderError: a file, a column or a presentation is missing.
+    Raises DataFaultError: a file, a column or a presentation is missing.
     """
-    folder = Folder(path, progress)
+    folder = Folder(path, tell)
     known = {
         (module, presentation): int(float(length))
         for module, presentation, length in folder.rows(
@@ -76,7 +77,7 @@ def courses(path: Path, wanted: Sequence[str], progress: Progress) -> Iterator[C
     for name in wanted:
         if name not in {presentation for _, presentation in known}:
             there = ", ".join(sorted({presentation for _, presentation in known}))
-            raise FolderError(f"courses.csv has no presentation {name}: it has {there}")
+            raise DataFaultError(f"courses.csv has no presentation {name}: it has {there}")
     chosen = {course: length for course, length in sorted(known.items()) if course[1] in wanted}
     with TemporaryDirectory(prefix="roundtrip-clicks-") as directory:
         clicks = Clicks(folder, set(wanted), Path(directory))
@@ -103,7 +104,7 @@ class _Tables:
             if (module, presentation) not in chosen:
                 continue
             if result not in _KNOWN:
-                raise FolderError(f"studentInfo.csv: final_result {result!r} is none of {', '.join(_KNOWN)}")
+                raise DataFaultError(f"studentInfo.csv: final_result {result!r} is none of {', '.join(_KNOWN)}")
             said = {group: value or "?" for group, value in zip(groups, values, strict=True)}
             self.people[module, presentation][name] = result in _HAD, said
         for module, presentation, name, registered, left in folder.rows(

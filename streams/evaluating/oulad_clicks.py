@@ -27,7 +27,7 @@ class Clicks:
     """Clicks by course in files below a folder of the caller's; one course at a time comes into memory."""
 
     def __init__(self, folder: Folder, presentations: set[str], directory: Path) -> None:
-        """Part the clicks of some presentations. Raises FolderError: a file or a column is missing."""
+        """Part the clicks of some presentations. Raises DataFaultError: a file or a column is missing."""
         self._directory = directory
         self.courses: set[tuple[str, str]] = set()
         if not folder.has("studentVle"):

@@ -6,39 +6,34 @@ import csv
 import gzip
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, TextIO, cast
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how far it is and up to what; the total is 0 where it is not known."""
+from streams.evaluating.asking import DataFaultError, Tell
 
 _TELL_EVERY: Final = 20_000
 UNKNOWN: Final = ("", "?")
 
 
-class FolderError(ValueError):
-    """The folder lacks something; the message names it and the fix."""
-
-
 class Folder:
     """A folder with OULAD's tables (Kuzilek, Hlosta & Zdrahal 2017); clicks may be missing or in several files."""
 
-    def __init__(self, path: Path, progress: Progress) -> None:
-        """Raises FolderError when there is no such folder."""
+    def __init__(self, path: Path, tell: Tell) -> None:
+        """Raises DataFaultError when there is no such folder."""
         if not path.is_dir():
-            raise FolderError(f"{path} is no folder: give one with OULAD's files, such as studentInfo.csv")
+            raise DataFaultError(f"{path} is no folder: give one with OULAD's files, such as studentInfo.csv")
         self.path = path
-        self._progress = progress
+        self._tell = tell
 
     def rows(self, table: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[list[str]]:
         """Values of some columns of a table, row by row; an optional one that is not there gives empty values.
 
-        Raises FolderError: no such file, or it lacks a column.
+        Raises DataFaultError: no such file, or it lacks a column.
         """
         found = self._find(table)
         if not found:
-            raise FolderError(
+            raise DataFaultError(
                 f"{table}.csv is not in {self.path}: unpack it there from OULAD's anonymisedData.zip ({table}.csv.gz"
                 " will do)"
             )
@@ -80,18 +75,18 @@ class Folder:
             header = next(reader, [])
             lacking = [column for column in columns if column not in header]
             if lacking:
-                raise FolderError(
+                raise DataFaultError(
                     f"{path.name} has no column {', '.join(lacking)}: its first line must name"
                     f" {', '.join(columns)} (it names {', '.join(header) or 'nothing'})"
                 )
             wanted = [header.index(name) if name in header else -1 for name in (*columns, *optional)]
             for number, row in enumerate(reader, start=2):
                 if len(row) != len(header):
-                    raise FolderError(f"{path.name} line {number} has {len(row)} values instead of {len(header)}")
+                    raise DataFaultError(f"{path.name} line {number} has {len(row)} values instead of {len(header)}")
                 yield [row[place] if place >= 0 else "" for place in wanted]
                 if number % _TELL_EVERY == 0:
-                    self._progress(f"read {path.name}", raw.tell(), size)
-        self._progress(f"read {path.name}", size, size)
+                    self._tell(f"read {path.name}", raw.tell(), size)
+        self._tell(f"read {path.name}", size, size)
 
 
 def _open(path: Path, raw: IO[bytes] | None = None) -> TextIO:

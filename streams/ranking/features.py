@@ -21,15 +21,11 @@ WORK: Final = (
     "missing_any",
     "missing_share",
     "late",
-    "ahead",
     "early_rank",
     "early",
     "early_last_rank",
     "since",
     "mark_mean",
-    "mark_last",
-    "mark_min",
-    "mark_trend",
     "marks",
 )
 """From registration, expected work and marks."""
@@ -88,7 +84,6 @@ class Peers:
         self.score = _Scale(one.score for one in students)
         self.early = _Scale(one.early for one in students)
         self.early_last = _Scale(one.early_last for one in students)
-        self.ahead = _Scale(float(one.ahead) for one in students)
         self.since = _Scale(float(one.since) for one in students)
         self.decayed = [_Scale(values) for values in zip(*(one.decayed for one in students), strict=True)]
         self.inactive = _Scale(one.inactive for one in students)
@@ -117,15 +112,11 @@ def features(one: Own, peers: Peers) -> dict[str, float]:
         "missing_any": float(one.missing > 0),
         "missing_share": one.missing_share,
         "late": float(one.late),
-        "ahead": peers.ahead.ahead(float(one.ahead)),
         "early_rank": peers.early.rank(one.early),
         "early": peers.early.ahead(one.early),
         "early_last_rank": peers.early_last.rank(one.early_last),
         "since": peers.since.ahead(float(one.since)),
         "mark_mean": sum(marks) / len(marks) if marks else 0.0,
-        "mark_last": marks[-1] if marks else 0.0,
-        "mark_min": min(marks, default=0.0),
-        "mark_trend": marks[-1] - sum(marks[:-1]) / (len(marks) - 1) if len(marks) > 1 else 0.0,
         "marks": float(len(marks)),
         "activity_3": peers.decayed[0].ahead(one.decayed[0]),
         "activity_7": peers.decayed[1].ahead(one.decayed[1]),

@@ -20,22 +20,24 @@ class Own:
 
     Attributes:
         lead: days from registration to the start.
-        due, missing, late, ahead: pieces of work that fell due, were not handed in by now, were handed in after their
-            due day, and were handed in before they fell due (which is still to come).
+        due, missing, late: pieces of work that fell due, of these not handed in by now, and handed in late.
         missing_share: of what fell due, by weight.
         score: share of all that could be had by now, by weight: missing work counts 0, work that waits for its mark
             does not count.
         early, early_last: days before the due day of what was handed in: mean, and of the latest that fell due.
         since: days since the last submission; since the start where there was none.
         marks: visible marks by item, in the order in which the items fall due.
-        clicks: logarithm of the decayed activity by half-life; empty where nothing is told of activity.
+        decayed: activity by half-life (3, 7, 21 days), as log1p of the decayed number of clicks; so are
+            ``before_start``, ``forum`` and ``quiz`` of plain numbers.
+        inactive: days since the last activity, 60 at most.
+        active_days: of the last fourteen.
+        change: log1p of the clicks of the last seven days, less that of the seven before.
     """
 
     lead: float
     due: int
     missing: int
     late: int
-    ahead: int
     missing_share: float
     score: float | None
     early: float | None
@@ -56,26 +58,22 @@ def own(progress: Progress, day: int) -> Own:
     items = sorted(progress.items.items(), key=_place)
     due = [item for _, item in items if item.due is not None and item.due <= day]
     done = [item for item in due if item.submitted is not None]
-    handed_in = [item for item in progress.items.values() if item.submitted is not None]
     # What was carried over from an earlier attempt says nothing about this one's days.
     days_early = [_early(item) for item in done if not item.carried_over]
     weight = sum(item.weight for item in due)
     counted = [item for item in due if item.mark is not None or item.submitted is None]
     possible = sum(item.weight for item in counted)
-    last = max(
-        (item.submitted for item in handed_in if item.submitted is not None and not item.carried_over), default=0
-    )
+    fresh = [item.submitted for item in progress.items.values() if item.submitted is not None and not item.carried_over]
     return Own(
         lead=float(min(-progress.registered, MOST_LEAD)),
         due=len(due),
         missing=len(due) - len(done),
         late=sum(early < 0 for early in days_early),
-        ahead=len(handed_in) - len(done),
         missing_share=sum(item.weight for item in due if item.submitted is None) / weight if weight else 0.0,
         score=sum(item.weight * (item.mark or 0.0) for item in counted) / possible if possible else None,
         early=sum(days_early) / len(days_early) if days_early else None,
         early_last=float(days_early[-1]) if days_early else None,
-        since=day - last,
+        since=day - max(fresh, default=0),
         marks=tuple((name, item.mark) for name, item in items if item.mark is not None),
         **_activity(progress.clicks, day),
     )
