@@ -201,6 +201,8 @@ class Life:
         records: list[Record] = []
         evening = next(evenings)
         size = batch = 1
+        # What a batch costs grows with its students, not with its statements: many students, larger batches.
+        scale = max(1, self._term.students // 200)
         for at, _, item in arrivals:
             while at >= evening:
                 self._seal_all(lanes, records)
@@ -216,7 +218,7 @@ class Life:
                 size = self._rng.choice((1, 5, 40, 200))
             if len(records) >= batch:
                 self._process(records, at)
-                batch = self._rng.choice((1, 10, 60))
+                batch = self._rng.choice((1, 10 * scale, 60 * scale))
         self._seal_all(lanes, records)
         self._process(records, max(self._term.end, self._now) + LATEST)
         self._look(first_seen)
