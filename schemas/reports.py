@@ -5,9 +5,11 @@ Its JSON is the struct. Everything in it is an aggregate: no student's id, and n
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 Kind = Literal["skills", "warnings"]
 Form = Literal["text", "count", "number", "percent", "microseconds", "days"]
@@ -110,10 +112,20 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def encode(report: Report) -> bytes:
-    """The report as JSON."""
-    return msgspec.json.encode(report)
+    """The report as JSON. What is not defined (NaN) is left out of the measures, and is null in tables."""
+    known = {name: value for name, value in report.measures.items() if isfinite(value)}
+    return msgspec.json.encode(replace(report, measures=known, sections=[_defined(one) for one in report.sections]))
 
 
 def decode(data: bytes | str) -> Report:
     """The report from its JSON; msgspec.ValidationError where it is none."""
     return msgspec.json.decode(data, type=Report)
+
+
+def _defined(section: Section) -> Section:
+    tables = [replace(table, rows=[[_cell(cell) for cell in row] for row in table.rows]) for table in section.tables]
+    return replace(section, tables=tables)
+
+
+def _cell(cell: Cell) -> Cell:
+    return None if isinstance(cell, Estimate) and not isfinite(cell.value) else cell

@@ -42,11 +42,16 @@ def keep(connection: Connection, report: Report, source: str, now_us: int) -> st
     return report_id
 
 
-def newest(connection: Connection, kind: Kind, source: str | None = None) -> Kept | None:
-    """The newest report of a kind, of one source or of any; one that cannot be read is passed over."""
+def newest(connection: Connection, kind: Kind, source: str | None = None, *, elsewhere: bool = False) -> Kept | None:
+    """The newest report of a kind: of one source, of any, or on any data but the district's own (``elsewhere``).
+
+    One that cannot be read is passed over.
+    """
     asked = select(quality_reports).where(quality_reports.c.kind == kind).order_by(quality_reports.c.created_at.desc())
     if source is not None:
         asked = asked.where(quality_reports.c.source == source)
+    if elsewhere:
+        asked = asked.where(quality_reports.c.source != STORE)
     for row in connection.execute(asked):
         try:
             report = decode(row.report)

@@ -9,9 +9,9 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from infra.runtime.written import interval, written
 from schemas.reports import Column, Estimate, Report, Table
 from streams.evaluating.drawing import svg
-from streams.evaluating.formats import interval, written
 
 _NUMERIC: Final = Markup(' class="num"')
 _STACKED: Final = Markup(' class="stacked"')

@@ -12,7 +12,7 @@ from dashboards import palette
 from schemas.reports import Axis, Column, Estimate, Figure, Point, Report, Section, Series, Table
 from streams.evaluating.drawing import svg
 from streams.evaluating.drawing.parts import apart, ticks
-from streams.evaluating.formats import interval, plain, written
+from infra.runtime.written import interval, plain, written
 from streams.evaluating.render import html
 
 SCHOOLS = Figure(

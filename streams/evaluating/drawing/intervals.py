@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from infra.runtime.written import written
 from schemas.reports import Figure, Point
 from streams.evaluating.drawing.parts import WIDTH, frame, mark, stroke, text, ticks
-from streams.evaluating.formats import written
 
 _ROW: Final = 26.0
 _TOP: Final = 34.0

@@ -50,7 +50,10 @@ def draw(figure: Figure) -> str:
         parts += [upright(x(float(point.x)), point, y, number) for point in known]
     wanted = [y(line.points[-1].y or 0.0) + 4 for line in figure.series if line.points]
     if len(figure.series) == 1:
-        parts += [text(right + 10, y(1) + 4, "line: as predicted"), text(right + 10, y(1) + 22, "upright: 95% interval")]
+        parts += [
+            text(right + 10, y(1) + 4, "line: as predicted"),
+            text(right + 10, y(1) + 22, "upright: 95% interval"),
+        ]
     else:
         for number, (line, place) in enumerate(zip(figure.series, apart(wanted, 18), strict=True)):
             parts += [dot(right + 14, place - 4, number), text(right + 24, place, line.name, f"label s{number}")]

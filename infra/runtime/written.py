@@ -1,4 +1,4 @@
-"""How values are written, in the report, in its figures, and on the terminal."""
+"""How values of reports are written: in the report itself, in its figures, on pages, and on the terminal. Pure."""
 
 from __future__ import annotations
 
