@@ -20,7 +20,7 @@ def written(value: Cell, form: Form) -> str:
         return value
     match form:
         case "text":
-            return str(value)
+            return f"{value:.3f}" if isinstance(value, float) else str(value)
         case "count":
             return f"{round(value):,}"
         case "percent":

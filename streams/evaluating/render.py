@@ -14,6 +14,8 @@ from schemas.reports import Column, Estimate, Report, Table
 from streams.evaluating.drawing import svg
 
 _NUMERIC: Final = Markup(' class="num"')
+_NAME: Final = Markup(' class="name"')
+_SHORT: Final = 34
 _STACKED: Final = Markup(' class="stacked"')
 _ABREAST: Final = 3
 """Estimates in a row that have room for their intervals beside them; with more, the intervals stand below."""
@@ -36,8 +38,11 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _numeric(column: Column) -> str:
-    return "" if column.form == "text" else _NUMERIC
+def _numeric(column: Column, said: str = "") -> str:
+    """The class of a cell; a short text is not broken."""
+    if column.form != "text":
+        return _NUMERIC
+    return _NAME if said and len(said) <= _SHORT else ""
 
 
 def _stacked(table: Table) -> str:

@@ -42,7 +42,7 @@ def report(
             "Each row ranks the students who are still active at the end of that week by the chance that they withdraw"
             " from the course or fail it. Intervals (95%) are drawn over students.",
             [Table("Ranking score", _OVERALL, overall, _OVERALL_NOTE)],
-            [_auc_figure(variants)],
+            [_auc_figure(variant) for variant in variants],
         )
     ]
     for variant in variants:
@@ -64,6 +64,7 @@ _FORMS: Final[tuple[tuple[str, Form], ...]] = (
     ("ECE", "number"), ("Right in the top 5%", "percent"), ("Top 10%", "percent"), ("Top 20%", "percent"),
 )  # fmt: skip
 _OVERALL: Final = [Column("Inputs"), Column("Week", "count"), *(Column(title, form) for title, form in _FORMS)]
+_NUMBERS: Final = [Column(title, "number") for title in ("AUC", "Log loss", "ECE")]
 _OVERALL_NOTE: Final = (
     "AUC: chance that a student who has the outcome is ranked above one who has not. ECE: mean distance of predicted"
     " and observed shares, 10 bins of equal width. With clicks: only courses whose clicks are in the data."
@@ -92,13 +93,12 @@ def _overall_row(variant: Variant, scored: Scored, measures: dict[str, float], s
     return [*shown, log_loss(had, ours), ece(had, ours), *(one.precision for one in tops)]
 
 
-def _auc_figure(variants: Sequence[Variant]) -> Figure:
+def _auc_figure(variant: Variant) -> Figure:
     lines = []
-    for variant in variants:
-        for name in dict.fromkeys(name for scored in variant.weeks for name in scored.scores):
-            points = [Point(float(one.week), auc(one.had, one.scores[name])) for one in variant.weeks]
-            lines.append(Series(f"{name}, {variant.words}", points))
-    return line_figure("AUC by week", lines, Axis("week of the course", "count"), Axis("AUC"))
+    for name in dict.fromkeys(name for scored in variant.weeks for name in scored.scores):
+        points = [Point(float(one.week), auc(one.had, one.scores[name])) for one in variant.weeks]
+        lines.append(Series(name, points))
+    return line_figure(f"AUC by week, {variant.words}", lines, Axis("week of the course", "count"), Axis("AUC"))
 
 
 def _sections(variant: Variant, measures: dict[str, float]) -> list[Section]:
@@ -138,8 +138,7 @@ def _main(variant: Variant) -> Scored:
 
 
 def _baselines(variant: Variant, measures: dict[str, float]) -> Table:
-    columns = [Column("Week", "count"), Column("Model"), Column("AUC"), Column("Log loss"), Column("ECE")]
-    columns.append(Column("Right in the top 10%", "percent"))
+    columns = [Column("Week", "count"), Column("Model"), *_NUMBERS, Column("Right in the top 10%", "percent")]
     rows: list[list[Cell]] = []
     for scored in variant.weeks:
         had = scored.had
@@ -210,8 +209,8 @@ def _lead(weeks: Sequence[Scored], part: float) -> Lead:
 
 
 def _modules(scored: Scored) -> Table:
-    columns = [Column("Module"), Column("Students", "count"), Column("Had the outcome", "percent"), Column("AUC")]
-    columns += [Column("ECE"), Column("Right in the top 10%", "percent")]
+    columns = [Column("Module"), Column("Students", "count"), Column("Had the outcome", "percent")]
+    columns += [Column("AUC", "number"), Column("ECE", "number"), Column("Right in the top 10%", "percent")]
     names = [f"{seen.row.course} {seen.presentation}" for seen in scored.rows]
     rows: list[list[Cell]] = []
     for name, places in members(names).items():
