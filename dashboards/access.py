@@ -197,6 +197,12 @@ _SECTION_REASONS: Final = {
 }
 
 
+def sees_classes(viewer: Viewer) -> bool:
+    """Whether any class can be open to a viewer."""
+    kinds = {scope.kind for scope in viewer.scopes} & _SECTION_REASONS.keys()
+    return any(kind in STUDENT_SCOPES[viewer.role] for kind in kinds)
+
+
 def sees_students(viewer: Viewer) -> bool:
     """Whether any student's row can be open to a viewer."""
     return any(row_filter(viewer).values())

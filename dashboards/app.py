@@ -10,14 +10,16 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboards import components as ui
-from dashboards.access import Area, Role, Viewer, may, sees_students
-from dashboards.screens import district, operations, provider, queue, sign_in, student
+from dashboards.access import Area, Role, Viewer, may, sees_classes, sees_students
+from dashboards.screens import classes, district, matrix, operations, plan, provider, queue, sign_in, student
 from dashboards.session import Context, services, signed_in
 
 _ICON = Path(__file__).with_name("icon.svg")
 # By address: what draws it, its title and icon.
 _PAGES: Final[dict[str, tuple[Callable[[Context], None], str, str]]] = {
     "queue": (queue.page, "Queue", "checklist"),
+    "plan": (plan.page, "Plan", "event_note"),
+    "matrix": (matrix.page, "Class skills", "grid_on"),
     "district": (district.page, "District", "account_balance"),
     "provider": (provider.page, "Providers", "extension"),
     "operations": (operations.page, "Operations", "monitoring"),
@@ -25,7 +27,7 @@ _PAGES: Final[dict[str, tuple[Callable[[Context], None], str, str]]] = {
 }
 _FIRST: Final = {
     Role.COUNSELOR: "queue",
-    Role.TEACHER: "queue",
+    Role.TEACHER: "plan",
     Role.LEADER: "district",
     Role.OPERATOR: "operations",
     Role.PROVIDER: "provider",
@@ -54,12 +56,16 @@ def main() -> None:
     chosen = st.navigation([_landing(first), *pages.values(), *closed], position="top")
     if chosen.url_path != "student":
         student.close()
+    if chosen.url_path not in classes.PAGES:
+        classes.close()
     chosen.run()
 
 
 def allowed(viewer: Viewer) -> list[str]:
     """Names of the pages that a viewer has. Everyone has the student page: it says when a record is not theirs."""
     names = ["queue"] if sees_students(viewer) else []
+    if sees_classes(viewer):
+        names += classes.PAGES
     if may(viewer, Area.AGGREGATES).allowed:
         names.append("district")
     if may(viewer, Area.PROVIDERS).allowed:

@@ -21,16 +21,39 @@ from schemas.registry.tables import calibrations
 from streams.learner.calibration import Calibration, loads
 from streams.learner.explaining import Mastery, Term, explain, mastery, predict
 from streams.learner.fold import extend
+from streams.learner.grouping import Group, groups, steps
 from streams.learner.growth import Point, Strengths, Week, by_week, strengths
 from streams.learner.next_skill import CycleError, Graph, Next, Standing, depths, next_skill
 from streams.learner.state import HELD, SKILL_MEMORY, Attempt, LearnerState, SkillState
 from streams.learner.words import ONCE_MASTERED, Lines, Word, word
 
 __all__ = [
-    "ONCE_MASTERED", "Answer", "CycleError", "Graph", "Known", "Lines", "Next", "Standing", "Story", "Strengths",
-    "Term", "Week", "Word", "active", "depths", "growth", "known", "lines", "next_skill", "standings", "story",
+    "ONCE_MASTERED",
+    "Answer",
+    "CycleError",
+    "Graph",
+    "Group",
+    "Known",
+    "Lines",
+    "Next",
+    "Standing",
+    "Story",
+    "Strengths",
+    "Term",
+    "Week",
+    "Word",
+    "active",
+    "depths",
+    "groups",
+    "growth",
+    "known",
+    "lines",
+    "next_skill",
+    "standings",
+    "steps",
+    "story",
     "strengths",
-]  # fmt: skip
+]
 
 MOST_ANSWERS: Final = 20_000
 """Answers of one student that are folded for a page."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Connection, Engine, Select, select
 
 from dashboards.access import Decision, Role, Scope, StudentFacts, Viewer, decide
-from schemas.registry.tables import enrollments, staff, staff_scopes, students
+from schemas.registry.insight import line_items
+from schemas.registry.tables import alignments, enrollments, staff, staff_scopes, students
 
 _CHUNK = 500  # ids in one IN (...): SQLite binds some thousands at most
 
@@ -77,6 +79,23 @@ def facts_of(registry: Engine, student_ids: Sequence[str]) -> dict[str, StudentF
     with registry.connect() as connection:
         for start in range(0, len(student_ids), _CHUNK):
             found |= _facts(connection, list(student_ids[start : start + _CHUNK]))
+    return found
+
+
+def work_due(registry: Engine, section_id: str, first: date, last: date) -> dict[str, list[tuple[str, date]]]:
+    """Work of a section that is due between two days, (title, day) by the skill that it is aligned to."""
+    chosen = (
+        select(alignments.c.skill_id, line_items.c.title, line_items.c.due_on)
+        .join(line_items, line_items.c.activity_id == alignments.c.activity_id)
+        .where(line_items.c.section_id == section_id, line_items.c.kind == "work")
+        .where(line_items.c.due_on.between(first, last))
+        .distinct()
+        .order_by(line_items.c.due_on, line_items.c.title)
+    )
+    found: dict[str, list[tuple[str, date]]] = {}
+    with registry.connect() as connection:
+        for skill, title, day in connection.execute(chosen):
+            found.setdefault(skill, []).append((title, day))
     return found
 
 

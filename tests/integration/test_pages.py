@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,14 +15,14 @@ from streamlit.testing.v1 import AppTest
 import dashboards
 from dashboards import people
 from dashboards.access import decide
-from dashboards.session import Services
 from dashboards.store import Store, StoreError
 from infra.dev.front.process import Front
 from infra.dev.ports import any_free
 from infra.runtime.clickhouse import open_clickhouse
 from infra.runtime.settings import DashboardsSettings, Settings
 from tests.fixtures.district_rows import District, write_district
-from tests.fixtures.pages_store import prepared, settings_of, store_of, viewer_of
+from tests.fixtures.pages_store import page_text as shown
+from tests.fixtures.pages_store import prepared, settings_of, store_of, student_page, viewer_of
 
 pytestmark = pytest.mark.clickhouse
 APP = str(Path(dashboards.__file__).with_name("app.py"))
@@ -61,24 +60,6 @@ def open_page(monkeypatch) -> Iterator[Callable[..., AppTest]]:
     yield run
     st.cache_resource.clear()
     st.cache_data.clear()
-
-
-def shown(page: AppTest) -> str:
-    """Everything on the page as text. Fails where the page raised."""
-    assert not page.exception, page.exception[0].stack_trace
-    parts: list[str] = []
-
-    def walk(node: Any) -> None:
-        for child in getattr(node, "children", {}).values():
-            walk(child)
-            proto = getattr(child, "proto", None)
-            for name in ("body", "label", "value"):
-                found = getattr(proto, name, None)
-                if isinstance(found, str):
-                    parts.append(found)
-
-    walk(page.main)
-    return "\n".join(parts)
 
 
 def test_the_demo_lets_anyone_choose_and_says_so(district_store, open_page):
@@ -167,28 +148,6 @@ def test_a_difference_is_told_in_the_reconciliation(district_store, open_page, t
     assert said in text
 
 
-def student_page(settings: Settings, engine: Engine, staff_id: str, student_id: str) -> AppTest:
-    """The student page by itself: a test cannot type an address."""
-
-    def script() -> None:
-        import streamlit as st
-
-        from dashboards.screens import student
-
-        student.page(st.session_state["context"])
-
-    from dashboards.broker import LagReader
-    from dashboards.session import Context
-
-    member = people.staff_member(engine, staff_id=staff_id)
-    assert member is not None
-    services = Services(settings, engine, Store(settings, engine, remember_s=0), LagReader(settings))
-    page = AppTest.from_function(script, default_timeout=60)
-    page.session_state["context"] = Context(services, member)
-    page.query_params["student"] = student_id
-    return page.run()
-
-
 def audit_of(settings: Settings, student_id: str) -> list[tuple[str, str, str]]:
     with open_clickhouse(settings.clickhouse) as client:
         return client.query(
@@ -268,7 +227,8 @@ def test_late_data_is_shown_with_a_notice(bare, open_page):
     with open_clickhouse(settings.clickhouse) as client:
         now = datetime.now(UTC)
         rows = [[1, partition, 5, 9, now - timedelta(minutes=20), now] for partition in range(4)]
-        client.insert("sink_progress", rows)
+        names = ["generation", "partition", "offset", "end_offset", "stored_until", "checked_at"]
+        client.insert("sink_progress", rows, column_names=names)
         text = shown(open_page(settings, district.staff["counselor"]))
         client.command("TRUNCATE TABLE sink_progress")
     assert "Everything here is 2" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -28,7 +29,7 @@ def parameters_of(name: str, district_store) -> dict[str, Any]:
         "since": since.date() if "{since:Date}" in query.sql else since,
         "until": NOW, "through": NOW, "today": NOW.date(), "most": 100, "step_s": 60, "provider": "provider-practice",
         "enough_days": 10, "student": district.of_school("sch-2")[0],
-        "students": [row["student_id"] for row in district.students],
+        "students": [row["student_id"] for row in district.students], "statements": [str(uuid4())],
     }  # fmt: skip
     return {key: value for key, value in values.items() if key in query.parameters}
 
