@@ -110,3 +110,8 @@ def provider_minute_codec(registry: SchemaRegistry) -> Codec[events.ProviderMinu
 def rejection_codec(registry: SchemaRegistry) -> Codec[events.Rejection]:
     """Codec of the rejections topic."""
     return Codec(topics.REJECTIONS, events.Rejection, registry)
+
+
+def case_event_codec(registry: SchemaRegistry) -> Codec[events.CaseEvent]:
+    """Codec of the case-events topic."""
+    return Codec(topics.CASE_EVENTS, events.CaseEvent, registry)

@@ -144,4 +144,20 @@ class Rejection(msgspec.Struct, frozen=True):
     value: str
 
 
+class CaseEvent(msgspec.Struct, frozen=True):
+    """One transition of a case (schemas.cases); ``who``: staff id, empty: the rules; ``details``: a JSON object."""
+
+    event_id: str
+    case_id: str
+    sequence: int
+    student_id: str
+    at: int
+    who: str
+    action: str
+    before: str
+    after: str
+    why: str
+    details: str
+
+
 LATENCY_BOUNDS_MS: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)

@@ -57,8 +57,16 @@ REJECTIONS: Final = Topic(
     retention_ms=7 * _DAY_MS,
     description="Requests that ingest refused, with rule, JSON path and fix; without the statement's agents.",
 )
+CASE_EVENTS: Final = Topic(
+    "case-events",
+    "case_events",
+    key="student id",
+    partitions=1,
+    retention_ms=90 * _DAY_MS,
+    description="Every transition of a case, at least once: who, when, why. The registry is the truth; no names.",
+)
 
-ALL: Final = (STATEMENTS, DEAD_LETTERS, PROVIDER_MINUTES, REJECTIONS)
+ALL: Final = (STATEMENTS, DEAD_LETTERS, PROVIDER_MINUTES, REJECTIONS, CASE_EVENTS)
 
 
 def generation_name(topic: Topic, generation: int) -> str:

@@ -11,6 +11,7 @@ from infra.runtime.logging import get_logger
 from infra.runtime.settings import Settings
 from streams.agents.intake import Partitions
 from streams.alarms import Alarms
+from streams.cases.keeper import CaseKeeper
 from streams.evaluation import Evaluator
 from streams.pipeline import Pipeline
 from streams.roster import RosterSync
@@ -31,6 +32,8 @@ class Clocked:
         self, sink: Sink, registry: Engine, settings: Settings, pipeline: Pipeline, partitions: Partitions
     ) -> None:
         self._evaluator = Evaluator(sink, registry, settings.district, clock=_now_us, seconds=time.monotonic)
+        self._cases = CaseKeeper(sink, registry, settings.district, _now_us)
+        self._partition_count = settings.kafka.partitions
         self._silences = Alarms(sink, "silent", _now_us)
         self._roster = RosterSync(sink, registry)
         self._seconds = settings.streams.tick_seconds
@@ -76,7 +79,11 @@ class Clocked:
     def _evaluate(self, partitions: set[int], students: set[str]) -> set[str]:
         for partition in sorted(partitions):
             students = students.union(self._evaluator.students_of(partition))
-        return self._evaluator.evaluate(students)
+        changed = self._evaluator.evaluate(students)
+        if partitions:  # a new day, or a new owner: cool-downs and snoozes may have ended
+            students = students.union(self._cases.with_open_case(partitions, self._partition_count))
+        self._cases.follow(students)
+        return changed
 
 
 def _now_us() -> int:

@@ -1,4 +1,4 @@
-"""What ingest counted and refused, from its topics to its tables."""
+"""What ingest counted and refused, and what became of cases, from their topics to their tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.runtime.logging import get_logger
 from schemas.avro_registry import SchemaRegistry
-from schemas.codec import CodecError, provider_minute_codec, rejection_codec
+from schemas.codec import CodecError, case_event_codec, provider_minute_codec, rejection_codec
 from streams.rows import tables
 from streams.rows.tables import Columns, Row
 from streams.sink import Sink
@@ -70,4 +70,22 @@ class Rejections(_Counts):
         r = self._codec.decode(value)
         return (
             r.provider_id, r.at, r.request_id, r.status, r.rule, r.section, r.path, r.message, r.fix, r.value, offset,
+        )  # fmt: skip
+
+
+class CaseEvents(_Counts):
+    """Topic and table case_events: an event that was published twice is one row."""
+
+    columns = tables.CASE_EVENTS
+
+    def __init__(self, sink: Sink, schemas: SchemaRegistry) -> None:
+        super().__init__(sink)
+        self._codec = case_event_codec(schemas)
+
+    def row(self, value: bytes, offset: int) -> Row:
+        """One transition of a case."""
+        e = self._codec.decode(value)
+        return (
+            e.event_id, e.case_id, e.sequence, e.student_id, e.at, e.who, e.action, e.before, e.after, e.why, e.details,
+            offset,
         )  # fmt: skip

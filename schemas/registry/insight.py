@@ -37,6 +37,8 @@ line_items = Table(
     Column("term", Text, nullable=False, server_default="", comment="as in 2026 fall"),
     Column("credits", Float, comment="of a mark: credits earned by passing"),
     Column("updated_at", BigInteger, nullable=False, index=True, comment="last change"),
+    Column("result_min", Float, comment="lowest score; empty: 0"),
+    Column("result_max", Float, comment="highest score; empty: 100"),
     CheckConstraint("kind IN ('work', 'mark')", name="kind_known"),
     comment="Expected work and marks (OneRoster lineItems): no statement tells that something did not happen.",
 )
@@ -82,6 +84,16 @@ case_events = Table(
     UniqueConstraint("case_id", "sequence"),
     Index("ix_case_events_waiting", "at", sqlite_where=text("NOT published"), postgresql_where=text("NOT published")),
     comment="Every transition of a case, written with it in one transaction and published from here.",
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("staff_id", ForeignKey("staff.staff_id"), primary_key=True, comment="who"),
+    Column("page", String(32), primary_key=True, comment="page"),
+    Column("at", BigInteger, nullable=False, comment="when they were there last"),
+    Column("before", BigInteger, nullable=False, comment="when they were there the time before; 0: never"),
+    comment="Who was last on a page when: what came since is told as new.",
 )
 
 rankings = Table(

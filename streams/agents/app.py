@@ -82,7 +82,7 @@ def partitions_of(topic: str, assigned: set[TP]) -> list[int]:
 
 def consumed(settings: KafkaSettings) -> list[str]:
     """Names of the topics that a worker reads."""
-    return [statements_topic(settings), topics.PROVIDER_MINUTES.name, topics.REJECTIONS.name]
+    return [statements_topic(settings), topics.PROVIDER_MINUTES.name, topics.REJECTIONS.name, topics.CASE_EVENTS.name]
 
 
 def _credentials(settings: KafkaSettings) -> Any:
