@@ -1,35 +1,93 @@
-"""What is fitted apart from the stream and frozen in it: difficulties of items and skills, and the pace of learning."""
+"""What is fitted apart from the stream and frozen in it: difficulties, weights, crosses and usual durations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import zlib
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.learner.elo import Step, mean, sigmoid
+from streams.learner.elo import Step
+from streams.learner.model import SITUATION_FEATURES, SKILL_FEATURES, STUDENT_FEATURES, hashed
 
 STUDENT = Step(0.3, 0.02)
 STUDENT_SKILL = Step(0.5, 0.1)
-ITEM = Step(0.7, 0.05)
-SKILL = Step(0.3, 0.02)
+OWN_STUDENT = Step(0.2, 0.05)
+OWN_SKILL = Step(0.2, 0.1)
+NO_OWN = Step(0.0, 0.0)
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The logistic (streams.learner.model).
+
+    ``student``, ``skill``, ``situation``: in the order of their features. ``own_student``, ``own_skill``: how fast the
+    student's own intercepts follow the logistic's error. ``items``, ``skills``: their logits. ``levels``: logit of an
+    item of median difficulty of each skill. ``bits``: the table of crosses has 2**bits places.
+    """
+
+    intercept: float
+    student: tuple[float, ...]
+    skill: tuple[float, ...]
+    situation: tuple[float, ...]
+    own_student: Step
+    own_skill: Step
+    items: dict[str, float]
+    skills: dict[str, float]
+    levels: dict[str, float]
+    bits: int
+    crosses: str
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The stored form of a calibration (JSON): difficulties in logits, median item difficulty of each skill."""
+    """The stored form of a calibration (JSON). One without weights is of the first form: Elo alone."""
 
     student: Step
     student_skill: Step
     items: dict[str, float]
     skills: dict[str, float]
     medians: dict[str, float]
-    forgetting: float = 0.0
+    durations: dict[str, float] = {}
+    weights: Weights | None = None
+
+
+class KnownItem(NamedTuple):
+    """An item as the fold meets it: Elo difficulty, its logit, its hash, mean log1p(ms) of an answer (0: not known)."""
+
+    difficulty: float
+    logit: float
+    hash: int
+    pace: float
+
+
+class KnownSkill(NamedTuple):
+    """A skill as the fold meets it: Elo difficulty, its logit, its hash, logit of its item of median difficulty."""
+
+    difficulty: float
+    logit: float
+    hash: int
+    level: float
+
+
+FORGETTING: Final = -0.05
+"""Logits by log1p(hours since practice), as long as no data with times have told better: a fifth of one in a week."""
+
+
+def _alone(features: Sequence[str], name: str, weight: float) -> tuple[float, ...]:
+    return tuple(weight if feature == name else 0.0 for feature in features)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One version of the frozen parameters. Version 0 is the prior: nothing is known, every difficulty is 0."""
+    """One version of the frozen parameters. Version 0 is the prior: nothing is known, every difficulty is 0.
+
+    Without weights the logit is that of Elo: rating of the student and of the skills, less the difficulties.
+    ``items``, ``skills``: Elo difficulties, logits; ``medians``: of the items of a skill; ``durations``: mean log1p(ms)
+    of the answers to an item.
+    """
 
     version: int = 0
     student: Step = STUDENT
@@ -37,107 +95,108 @@ class Calibration:
     items: dict[str, float] = field(default_factory=dict)
     skills: dict[str, float] = field(default_factory=dict)
     medians: dict[str, float] = field(default_factory=dict)
-    forgetting: float = 0.0
-    """Logits that mastery loses by log1p(days since the skill was practised)."""
+    durations: dict[str, float] = field(default_factory=dict)
+    weights: Weights | None = None
 
-    def difficulty(self, item: str, skills: list[str]) -> float:
-        """Difficulty of an item under its skills, logits; what is unknown counts 0."""
-        found = self.items.get(item, 0.0)
-        if skills:
-            known = self.skills
-            found += (
-                known.get(skills[0], 0.0) if len(skills) == 1 else mean([known.get(skill, 0.0) for skill in skills])
+    def __post_init__(self) -> None:
+        """Tables for the fold; they follow from the fields."""
+        weights = self.weights
+        if weights is None:
+            weights = Weights(
+                0.0, _alone(STUDENT_FEATURES, "student rating", 1.0), _alone(SKILL_FEATURES, "skill rating", 1.0),
+                _alone(SITUATION_FEATURES, "hours since practice", FORGETTING), NO_OWN, NO_OWN,
+                {name: -value for name, value in self.items.items()},
+                {name: -value for name, value in self.skills.items()},
+                {
+                    name: -(self.medians.get(name, 0.0) + self.skills.get(name, 0.0))
+                    for name in self.medians.keys() | self.skills.keys()
+                },
+                0, "",
+            )  # fmt: skip
+        known_items = {
+            name: KnownItem(
+                self.items.get(name, 0.0), weights.items.get(name, 0.0), hashed(name), self.durations.get(name, 0.0)
             )
-        return found
+            for name in self.items.keys() | weights.items.keys() | self.durations.keys()
+        }
+        known_skills = {
+            name: KnownSkill(
+                self.skills.get(name, 0.0), weights.skills.get(name, 0.0), hashed(name), weights.levels.get(name, 0.0)
+            )
+            for name in self.skills.keys() | weights.skills.keys() | weights.levels.keys()
+        }
+        object.__setattr__(self, "logistic", weights)
+        object.__setattr__(self, "known_items", known_items)
+        object.__setattr__(self, "known_skills", known_skills)
+        object.__setattr__(self, "crosses", unpacked(weights.crosses, weights.bits))
+        object.__setattr__(self, "shift", 32 - weights.bits)
 
-    def median_difficulty(self, skill: str) -> float:
-        """Difficulty of an item of median difficulty of a skill, logits."""
-        return self.medians.get(skill, 0.0) + self.skills.get(skill, 0.0)
+    logistic: Weights = field(init=False, repr=False, compare=False)
+    known_items: dict[str, KnownItem] = field(init=False, repr=False, compare=False)
+    known_skills: dict[str, KnownSkill] = field(init=False, repr=False, compare=False)
+    crosses: array[float] = field(init=False, repr=False, compare=False)
+    shift: int = field(init=False, repr=False, compare=False)
+
+    def item(self, name: str) -> KnownItem:
+        """An item; one never seen is of middling difficulty."""
+        return self.known_items.get(name) or KnownItem(0.0, 0.0, hashed(name), 0.0)
+
+    def skill(self, name: str) -> KnownSkill:
+        """A skill; one never seen is of middling difficulty."""
+        return self.known_skills.get(name) or KnownSkill(0.0, 0.0, hashed(name), 0.0)
+
+    def level(self, name: str) -> float:
+        """Logit of an item of median difficulty of a skill; of a skill never seen, 0."""
+        known = self.known_skills.get(name)
+        return 0.0 if known is None else known.level
 
     def dumps(self) -> str:
         """Its stored form."""
         return msgspec.json.encode(
-            Parameters(self.student, self.student_skill, self.items, self.skills, self.medians, self.forgetting)
+            Parameters(
+                self.student, self.student_skill, self.items, self.skills, self.medians, self.durations, self.weights
+            )
         ).decode()
 
 
 def loads(version: int, parameters: str) -> Calibration:
-    """A calibration of its stored form; raises msgspec.DecodeError."""
+    """A calibration of its stored form, also of the first form; raises msgspec.DecodeError, or ValueError for weights
+    of another model."""
     found = msgspec.json.decode(parameters, type=Parameters)
-    return Calibration(version, *msgspec.structs.astuple(found))
+    weights = found.weights
+    if weights is not None:
+        for name, given, wanted in (
+            ("student", weights.student, STUDENT_FEATURES),
+            ("skill", weights.skill, SKILL_FEATURES),
+            ("situation", weights.situation, SITUATION_FEATURES),
+        ):
+            if len(given) != len(wanted):
+                raise ValueError(
+                    f"calibration {version} has {len(given)} {name} weights, this release takes {len(wanted)}:"
+                    " fit a new one with 'roundtrip calibrate'"
+                )
+    return Calibration(
+        version, found.student, found.student_skill, found.items, found.skills, found.medians, found.durations, weights
+    )
 
 
-class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """One attempt as the fit needs it."""
-
-    student_id: str
-    item: str
-    skills: list[str]
-    outcome: float
+def packed(table: Sequence[float]) -> str:
+    """A table of crosses as text: numbers of 32 bits, little-endian, deflated, in base 64."""
+    numbers = array("f", table)
+    return base64.b64encode(zlib.compress(_little(numbers).tobytes(), 6)).decode()
 
 
-class _Rating:
-    __slots__ = ("n", "value")
-
-    def __init__(self) -> None:
-        self.value = 0.0
-        self.n = 0
-
-    def move(self, step: Step, error: float) -> None:
-        self.value += step.k(self.n) * error
-        self.n += 1
+def unpacked(text: str, bits: int) -> array[float]:
+    """The table of 2**bits places; ValueError when the text holds another number of them."""
+    if not text:
+        return array("d", bytes(8 << bits))
+    numbers = array("f", zlib.decompress(base64.b64decode(text)))
+    if len(numbers) != 1 << bits:
+        raise ValueError(f"the table of crosses has {len(numbers)} places, not {1 << bits}")
+    return array("d", _little(numbers))
 
 
-class Fit:
-    """Difficulties from attempts, in one pass over them in (timestamp, statement id) order.
-
-    Items and skills are rated beside the students: the same Elo, read from the other side.
-    """
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self._students: dict[str, _Rating] = {}
-        self._student_skills: dict[tuple[str, str], _Rating] = {}
-        self._items: dict[str, _Rating] = {}
-        self._skills: dict[str, _Rating] = {}
-        self._items_of: dict[str, set[str]] = {}
-
-    def add(self, evidence: Evidence) -> float:
-        """Take one attempt in; the chance of success that was given to it before its outcome was looked at."""
-        student = self._students.setdefault(evidence.student_id, _Rating())
-        item = self._items.setdefault(evidence.item, _Rating())
-        own = [self._student_skills.setdefault((evidence.student_id, skill), _Rating()) for skill in evidence.skills]
-        skills = [self._skills.setdefault(skill, _Rating()) for skill in evidence.skills]
-        logit = student.value - item.value
-        if own:
-            logit += mean([r.value for r in own]) - mean([r.value for r in skills])
-        chance = sigmoid(logit)
-        error = evidence.outcome - chance
-        student.move(STUDENT, error)
-        item.move(ITEM, -error)
-        for rating in own:
-            rating.move(STUDENT_SKILL, error)
-        for rating in skills:
-            rating.move(SKILL, -error)
-        for skill in evidence.skills:
-            self._items_of.setdefault(skill, set()).add(evidence.item)
-        self.attempts += 1
-        return chance
-
-    def calibration(self, version: int) -> Calibration:
-        """What was learned so far."""
-        items = {item: rating.value for item, rating in sorted(self._items.items())}
-        return Calibration(
-            version=version,
-            items=items,
-            skills={skill: rating.value for skill, rating in sorted(self._skills.items())},
-            medians={skill: median(items[i] for i in found) for skill, found in sorted(self._items_of.items())},
-        )
-
-
-def fit(attempts: Iterable[Evidence], version: int) -> Calibration:
-    """The calibration of attempts that come in (timestamp, statement id) order."""
-    fitted = Fit()
-    for evidence in attempts:
-        fitted.add(evidence)
-    return fitted.calibration(version)
+def _little(numbers: array[float]) -> array[float]:
+    if memoryview(b"\1\0").cast("H")[0] != 1:
+        numbers.byteswap()
+    return numbers

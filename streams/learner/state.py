@@ -14,14 +14,45 @@ Key = tuple[int, str]
 """Place of an attempt in the order of the fold: timestamp (µs), statement id."""
 BEFORE_ALL: Final[Key] = (-(2**63), "")
 
-STUDENT_MEMORY: Final = 64
-SKILL_MEMORY: Final = 12
-
-# Places in SkillState.memory.
-INFORMATION: Final = 0
-"""Σ P(1 − P) over the attempts: how much the answers tell of the rating."""
+SKILL_MEMORY: Final = 13
+(
+    INFORMATION,
+    SKILL_PART,
+    SKILL_WINS,
+    SKILL_LOSSES,
+    SKILL_2,
+    SKILL_5,
+    SKILL_20,
+    SKILL_ERROR,
+    SKILL_OWN,
+    PLACE,
+    PATTERN,
+) = range(11)
+"""Places in SkillState.memory: Σ P(1 − P) over the attempts, which is how much the answers tell of the rating; the
+skill's part of a logit, as the last attempt left it; right and wrong answers, those that were guessed in haste counted
+for less; recency-weighted outcomes about BASE with half-lives of 2, 5 and 20 attempts; the same of the rating's error,
+half-life 5; the intercept that the logistic's own error taught; the student's attempts when the skill was practised;
+the last three outcomes as bits after a leading one (0: none)."""
+BALANCE: Final = 11
+"""log1p of right less log1p of wrong answers."""
 HELD: Final = SKILL_MEMORY - 1
 """The value that words of mastery rest on (streams.learner.words): it moves only to stay within the interval."""
+
+(
+    STUDENT_PART, STUDENT_WINS, STUDENT_LOSSES, STUDENT_2, STUDENT_5, STUDENT_20, STUDENT_ERROR, STUDENT_OWN, LATEST,
+    LAST_ITEM, LAST_SKILLS, LAST_RIGHT, PACE, PACED, RAPID,
+) = range(15)  # fmt: skip
+"""Places in LearnerState.memory: as those of a skill, of all the student's attempts; then the last outcome about BASE,
+hashes of the last item and of its skills, whether it was right (1 or 0), the mean of log1p(ms) of the student's
+answers and how many it is of, and how many answers were guessed in haste."""
+ITEMS: Final = 16
+"""Where the table of items begins that the student has met: ITEM_PLACES × (hash + 1, right, wrong); an item takes the
+place of one with the same last bits."""
+ITEM_PLACES: Final = 16
+STUDENT_MEMORY: Final = ITEMS + 3 * ITEM_PLACES
+
+BASE: Final = 0.65
+"""The outcome that says nothing: recency-weighted outcomes are taken about it."""
 
 
 class Attempt(NamedTuple):
