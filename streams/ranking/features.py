@@ -18,7 +18,6 @@ from streams.ranking.own import Own
 WORK: Final = (
     "lead_rank",
     "score",
-    "missing_any",
     "missing_share",
     "late",
     "early_rank",
@@ -84,6 +83,7 @@ class Peers:
         self.score = _Scale(one.score for one in students)
         self.early = _Scale(one.early for one in students)
         self.early_last = _Scale(one.early_last for one in students)
+        self.marked = _Scale(float(len(one.marks)) for one in students)
         self.since = _Scale(float(one.since) for one in students)
         self.decayed = [_Scale(values) for values in zip(*(one.decayed for one in students), strict=True)]
         self.inactive = _Scale(one.inactive for one in students)
@@ -109,7 +109,6 @@ def features(one: Own, peers: Peers) -> dict[str, float]:
     return {
         "lead_rank": peers.lead.rank(one.lead),
         "score": peers.score.ahead(one.score),
-        "missing_any": float(one.missing > 0),
         "missing_share": one.missing_share,
         "late": float(one.late),
         "early_rank": peers.early.rank(one.early),
@@ -117,7 +116,7 @@ def features(one: Own, peers: Peers) -> dict[str, float]:
         "early_last_rank": peers.early_last.rank(one.early_last),
         "since": peers.since.ahead(float(one.since)),
         "mark_mean": sum(marks) / len(marks) if marks else 0.0,
-        "marks": float(len(marks)),
+        "marks": peers.marked.ahead(float(len(marks))),
         "activity_3": peers.decayed[0].ahead(one.decayed[0]),
         "activity_7": peers.decayed[1].ahead(one.decayed[1]),
         "activity_21": peers.decayed[2].ahead(one.decayed[2]),

@@ -11,7 +11,6 @@ from streams.ranking.scoring import BASE, COURSE, Term
 NAMED: Final[Mapping[str, str]] = {
     "lead_rank": "registered early, rank in the course",
     "score": "share of what could be had so far, beside the course",
-    "missing_any": "anything due not handed in",
     "missing_share": "share of due work not handed in",
     "late": "pieces of work handed in late",
     "early_rank": "days early, rank in the course",
@@ -19,7 +18,7 @@ NAMED: Final[Mapping[str, str]] = {
     "early_last_rank": "days early with the last piece, rank in the course",
     "since": "days since the last submission, beside the course",
     "mark_mean": "marks beside the course's on the same work",
-    "marks": "number of marks",
+    "marks": "number of marks, beside the course",
     "activity_3": "activity of the last days, beside the course",
     "activity_7": "activity of the last week, beside the course",
     "activity_21": "activity of the last weeks, beside the course",
@@ -101,7 +100,6 @@ def _missing(standing: Standing) -> str:
 _TELLING: Final[Mapping[str, Callable[[Standing], str]]] = {
     "lead_rank": lambda at: _rank(at.features["lead_rank"], "Registered earlier"),
     "score": _score,
-    "missing_any": _missing,
     "missing_share": _missing,
     "late": lambda at: f"{_many(at.own.late, 'piece')} of work handed in late",
     "early_rank": lambda at: _early(at.own.early, at.peers.early.mean, "Work"),
@@ -111,7 +109,7 @@ _TELLING: Final[Mapping[str, Callable[[Standing], str]]] = {
         f"{_many(at.own.since, 'day')} since anything was handed in, the course {at.peers.since.mean:.0f}"
     ),
     "mark_mean": _marks,
-    "marks": lambda at: f"{_many(len(at.own.marks), 'mark')} so far",
+    "marks": lambda at: f"{_many(len(at.own.marks), 'mark')} so far, the course {at.peers.marked.mean:.1f}",
     "activity_rank": lambda at: _rank(at.features["activity_rank"], "More active"),
     "inactive": lambda at: f"{at.own.inactive:.0f} days without activity, the course {at.peers.inactive.mean:.0f}",
     "active_days": lambda at: (
