@@ -76,7 +76,7 @@ ALARMS: Final = _columns("alarms", "alarm subject since until message at")
 WARNINGS: Final = _columns(
     "warnings",
     "student_id rule raised_on status cleared_on reason value baseline threshold evidence_from evidence_to providers"
-    " partition evaluated_at",
+    " coverage partition evaluated_at",
 )
 SINK_PROGRESS: Final = _columns("sink_progress", "generation partition offset end_offset stored_until checked_at")
 SINK_ACTIVATIONS: Final = _columns("sink_progress", "generation partition activation")

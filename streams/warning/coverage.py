@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from statistics import median
 
 LEAST_SHARE = 0.05
@@ -19,6 +20,8 @@ USUAL_DAYS = 20
 LEAST_DAYS = 3
 QUIET_SHARE = 0.2
 """Below this share of its usual students of a day a provider counts as silent."""
+LEAST_RECORDED = 10
+"""Students with a record of attendance, below whom it tells nothing that most of them are absent."""
 
 Active = Mapping[int, int]
 """Students with activity, by day."""
@@ -48,11 +51,23 @@ class Coverage:
         days: school days on which the school was heard of, sorted.
         silent: providers that were not heard of there, by day; days without any are left out.
         unheard: school days on which the school was not heard of at all.
+        astray: days on which most students with a record of attendance are recorded absent: a closure, or a faulty
+            record, and no absence of theirs.
+        recorders: providers that tell of attendance and incidents, sorted.
+        lowest_grade: lowest grade that is taught at the school.
     """
 
     days: Sequence[int]
     silent: Mapping[int, frozenset[str]] = field(default_factory=dict)
     unheard: Sequence[int] = ()
+    astray: frozenset[int] = frozenset()
+    recorders: tuple[str, ...] = ()
+    lowest_grade: int = 0
+
+    @cached_property
+    def held(self) -> list[int]:
+        """All school days so far, heard of or not, sorted."""
+        return sorted({*self.days, *self.unheard})
 
     def tells_of(self, day: int, providers: Iterable[str]) -> bool:
         """Whether a student who works with these providers would have been heard of on a day."""
@@ -61,10 +76,12 @@ class Coverage:
 
     def before(self, day: int) -> Coverage:
         """What was known when ``day`` began."""
-        return Coverage(
-            [one for one in self.days if one < day],
-            {one: who for one, who in self.silent.items() if one < day},
-            [one for one in self.unheard if one < day],
+        return replace(
+            self,
+            days=[one for one in self.days if one < day],
+            silent={one: who for one, who in self.silent.items() if one < day},
+            unheard=[one for one in self.unheard if one < day],
+            astray=frozenset(one for one in self.astray if one < day),
         )
 
 
@@ -74,6 +91,13 @@ def covered(days: Iterable[int], active: Active, students: int) -> list[int]:
     ``active`` counts students with activity by day. A school without students on its roster is not judged.
     """
     return [day for day in days if not students or active.get(day, 0) >= LEAST_SHARE * students]
+
+
+def astray(recorded: Mapping[int, tuple[int, int]]) -> frozenset[int]:
+    """Days on which attendance is not believed; ``recorded``: students with a record and those who missed, by day."""
+    return frozenset(
+        day for day, (students, missed) in recorded.items() if students >= LEAST_RECORDED and 2 * missed > students
+    )
 
 
 def coverage(

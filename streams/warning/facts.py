@@ -12,6 +12,7 @@ class DayFacts(NamedTuple):
     """One day of a student, as counted; see the table student_days.
 
     ``attended`` and ``absent`` count statements of presence and absence, one a day or one a lesson; both 0: not known.
+    ``incidents`` counts reports of behaviour, ``suspensions`` those of them that say so.
     """
 
     day: int
@@ -23,6 +24,7 @@ class DayFacts(NamedTuple):
     absent: int = 0
     incidents: int = 0
     duration_ms: int = 0
+    suspensions: int = 0
 
     @property
     def missed(self) -> bool:
@@ -42,6 +44,7 @@ class Work(NamedTuple):
         scored: day of the first score.
         heard: first day on which enough of the section had handed it in for its absence to tell something; None:
             they have not. Work that hardly anyone handed in was not collected here.
+        providers: who told of it, sorted.
     """
 
     item: str
@@ -52,6 +55,7 @@ class Work(NamedTuple):
     score: float | None = None
     scored: int | None = None
     heard: int | None = None
+    providers: tuple[str, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -61,10 +65,12 @@ class Mark(NamedTuple):
         item: id of the line item.
         section, core: see Work.
         term: name of the term, as in 2026 fall.
-        ends: last day of the term.
+        ends: last day of the term; terms are told apart by it.
         day: day on which it was told.
         share: the mark, 0 to 1.
         credits: credits that passing it earns; 0: none.
+        course: name of the section, for the words.
+        provider: who told it.
     """
 
     item: str
@@ -75,6 +81,8 @@ class Mark(NamedTuple):
     day: int
     share: float
     credits: float = 0.0
+    course: str = ""
+    provider: str = ""
 
 
 class StudentFacts(NamedTuple):
@@ -85,14 +93,12 @@ class StudentFacts(NamedTuple):
         days: days with statements, in any order.
         work: expected work with a due day, in any order.
         marks: marks as they were told, in any order.
-        terms: last days of the terms for which the student's sections give marks, sorted, those to come included.
     """
 
     grade: int | None
     days: tuple[DayFacts, ...]
     work: tuple[Work, ...] = ()
     marks: tuple[Mark, ...] = ()
-    terms: tuple[int, ...] = ()
 
 
 def is_core(subject: str) -> bool:

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from streams.warning.facts import DayFacts
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where the rules draw their lines; see the settings of the district."""
+    """Where the rules draw their lines: the settings of the district of the same names, described there."""
 
+    warnings_from_grade: int
     inactivity_days: int
     success_drop: float
+    time_drop: float
+    pace_drop: float
+    absence_share: float
+    severe_absence_share: float
+    absence_rise: float
+    incidents: int
+    failing_mark: float
+    marks_drop: float
+    missing_work: int
+    late_work: int
+
+    @classmethod
+    def of(cls, district: object) -> Thresholds:
+        """Those that a district has set."""
+        return cls(**{one.name: getattr(district, one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One rising and, perhaps, clearing of a rule; see the table warnings. Days since 1970-01-01."""
+    """One rising and, perhaps, clearing of a rule; see the table warnings. Days since 1970-01-01.
+
+    ``coverage`` is the share of the evidence's school days on which the student could be heard of.
+    """
 
     rule: str
     raised_on: int
@@ -30,6 +49,7 @@ class Episode:
     evidence_from: int
     evidence_to: int
     providers: tuple[str, ...]
+    coverage: float = 1.0
 
     @property
     def status(self) -> str:

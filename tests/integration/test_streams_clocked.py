@@ -120,7 +120,7 @@ def test_silence_raises_a_warning_that_activity_clears_and_late_evidence_withdra
     reason = "No activity on the last 5 of the usual school days (since 5 Oct); before that active on 20 of 20."
     assert warnings_of(lab) == [("inactivity", SCHOOL_DAYS[24], "open", None, reason)]
 
-    write_days(sink, SILENT, [SCHOOL_DAYS[26]])
+    write_days(sink, SILENT, SCHOOL_DAYS[25:27])
     later = evaluator_at(SCHOOL_DAYS[26], lab, sink, engine)
     later.refresh()
     assert later.evaluate([SILENT]) == {SILENT}

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from streams.evaluation import changes
-from streams.rows.days import as_number
 from streams.warning import falling_success, inactivity
 from streams.warning.coverage import Coverage, SchoolDays, coverage, covered, silences
 from streams.warning.facts import DayFacts
-from streams.warning.falling_success import Rate, has_fallen
-from streams.warning.history import Thresholds
+from streams.warning.falling_success import has_fallen
+from streams.warning.history import Episode
+from streams.warning.rates import Rate
 from streams.warning.rules import episodes
-
-THRESHOLDS = Thresholds(inactivity_days=5, success_drop=0.15)
-FIRST = as_number(date(2026, 9, 7))  # a Monday
-WEEKDAYS = [FIRST + 7 * week + day for week in range(12) for day in range(5)]
-
-KNOWN = Coverage(WEEKDAYS)
+from tests.fixtures.pupils import FIRST, KNOWN, WEEKDAYS, active_on, frame, pupil
 
 
-def active_on(days: list[int]) -> list[DayFacts]:
-    return [DayFacts(day, 3, 0, 0, ("provider-a",)) for day in days]
+def silence(days: list[DayFacts], today: int, known: Coverage = KNOWN) -> list[Episode]:
+    return inactivity.episodes(pupil(days), frame(today, known))
+
+
+def fall(days: list[DayFacts], today: int) -> list[Episode]:
+    return falling_success.episodes(pupil(days), frame(today))
 
 
 def silent_for(school_days: int, since: int = 20) -> list[int]:
@@ -30,7 +27,7 @@ def silent_for(school_days: int, since: int = 20) -> list[int]:
 
 def test_five_usual_days_without_activity_raise_a_warning_in_words() -> None:
     days = active_on([day for day in WEEKDAYS[:20] if day not in WEEKDAYS[3:5]])
-    [episode] = inactivity.episodes(days, KNOWN, WEEKDAYS[25], THRESHOLDS)
+    [episode] = silence(days, WEEKDAYS[25])
     assert episode.reason == (
         "No activity on the last 5 of the usual school days (since 5 Oct); before that active on 18 of 20."
     )
@@ -40,44 +37,53 @@ def test_five_usual_days_without_activity_raise_a_warning_in_words() -> None:
 
 
 def test_four_silent_days_raise_nothing() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24], THRESHOLDS)
+    assert not silence(active_on(WEEKDAYS[:20]), WEEKDAYS[24])
 
 
 def test_today_is_not_held_against_anyone() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24], THRESHOLDS)
-    assert inactivity.episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[24] + 1, THRESHOLDS)
+    assert not silence(active_on(WEEKDAYS[:20]), WEEKDAYS[24])
+    assert silence(active_on(WEEKDAYS[:20]), WEEKDAYS[24] + 1)
 
 
-def test_the_first_active_day_clears_it_also_when_it_is_today() -> None:
-    back = WEEKDAYS[27]
-    [episode] = inactivity.episodes(active_on([*WEEKDAYS[:20], back]), KNOWN, back, THRESHOLDS)
+def test_the_second_active_day_clears_it_also_when_it_is_today() -> None:
+    once, back = WEEKDAYS[27:29]
+    [episode] = silence(active_on([*WEEKDAYS[:20], once]), once)
+    assert (episode.status, episode.value) == ("open", 7.0)
+    assert episode.reason.startswith("No activity on 7 of the usual")
+    [episode] = silence(active_on([*WEEKDAYS[:20], once, back]), back)
     assert (episode.status, episode.cleared_on, episode.raised_on) == ("cleared", back, WEEKDAYS[24])
+
+
+def test_one_visit_between_two_long_silences_is_no_return() -> None:
+    [episode] = silence(active_on([*WEEKDAYS[:20], WEEKDAYS[27]]), WEEKDAYS[35])
+    assert (episode.status, episode.raised_on) == ("open", WEEKDAYS[24])
+    assert episode.reason.startswith("No activity on the last 7 of the usual school days (since 15 Oct)")
 
 
 def test_who_comes_on_tuesdays_only_is_not_missed_on_other_days() -> None:
     tuesdays = [day for day in WEEKDAYS[:25] if (day - FIRST) % 7 == 1]
-    assert not inactivity.episodes(active_on(tuesdays), KNOWN, WEEKDAYS[40], THRESHOLDS)
-    [episode] = inactivity.episodes(active_on(tuesdays), KNOWN, WEEKDAYS[50], THRESHOLDS)
+    assert not silence(active_on(tuesdays), WEEKDAYS[40])
+    [episode] = silence(active_on(tuesdays), WEEKDAYS[50])
     assert episode.value == 5.0
 
 
 def test_holidays_and_days_on_which_the_school_was_not_heard_of_do_not_count() -> None:
     without = WEEKDAYS[:20] + WEEKDAYS[25:]
-    assert not inactivity.episodes(active_on(WEEKDAYS[:20]), Coverage(without), WEEKDAYS[29], THRESHOLDS)
+    assert not silence(active_on(WEEKDAYS[:20]), WEEKDAYS[29], Coverage(without))
 
 
 def test_days_on_which_the_students_own_providers_were_silent_do_not_count() -> None:
     outage = dict.fromkeys(WEEKDAYS[20:26], frozenset({"provider-a"}))
     days = active_on(WEEKDAYS[:20])
-    assert not inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[27], THRESHOLDS)
-    [episode] = inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[31], THRESHOLDS)
+    assert not silence(days, WEEKDAYS[27], Coverage(WEEKDAYS, outage))
+    [episode] = silence(days, WEEKDAYS[31], Coverage(WEEKDAYS, outage))
     assert episode.raised_on == WEEKDAYS[30]
 
 
 def test_a_student_with_a_second_provider_is_missed_while_that_one_is_heard_of() -> None:
     outage = dict.fromkeys(WEEKDAYS[20:26], frozenset({"provider-a"}))
     days = [*active_on(WEEKDAYS[:19]), DayFacts(WEEKDAYS[19], 1, 0, 0, ("provider-b",))]
-    assert inactivity.episodes(days, Coverage(WEEKDAYS, outage), WEEKDAYS[27], THRESHOLDS)
+    assert silence(days, WEEKDAYS[27], Coverage(WEEKDAYS, outage))
 
 
 def test_a_provider_is_silent_when_hardly_anyone_of_its_usual_students_was_heard_of() -> None:
@@ -117,17 +123,17 @@ def test_what_is_said_about_a_day_does_not_change_with_what_comes_after_it() -> 
 
 
 def test_too_little_history_says_nothing() -> None:
-    assert not inactivity.episodes(active_on(WEEKDAYS[:9]), KNOWN, WEEKDAYS[30], THRESHOLDS)
+    assert not silence(active_on(WEEKDAYS[:9]), WEEKDAYS[30])
 
 
 def test_living_through_a_term_gives_the_same_episodes_as_looking_back() -> None:
     days = active_on(silent_for(6, since=15))[:40]
     last = days[-1].day + 1
-    final = {e.raised_on: e for e in inactivity.episodes(days, KNOWN, last, THRESHOLDS)}
+    final = {e.raised_on: e for e in silence(days, last)}
     seen = {}
     for today in range(FIRST, last + 1):
         known = [day for day in days if day.day <= today]
-        for episode in inactivity.episodes(known, KNOWN, today, THRESHOLDS):
+        for episode in silence(known, today):
             seen[episode.raised_on] = episode
     assert seen == final
     assert len(final) == 1
@@ -141,23 +147,23 @@ def practice(rates: list[tuple[int, int]]) -> list[DayFacts]:
 
 def test_a_fall_against_the_own_past_raises_a_warning_in_words() -> None:
     days = practice([(11, 15)] * 20 + [(8, 16)] * 5)
-    [episode] = falling_success.episodes(days, WEEKDAYS[25], THRESHOLDS)
+    [episode] = fall(days, WEEKDAYS[25])
     assert episode.reason == "40 of 80 right in the last 5 active days (50 %); 73 % of 285 before."
     assert (episode.status, episode.raised_on) == ("open", WEEKDAYS[23])
 
 
 def test_it_clears_after_three_better_days_in_a_row_and_not_before() -> None:
     days = practice([(15, 20)] * 20 + [(8, 20)] * 5 + [(18, 20)] * 10)
-    [episode] = falling_success.episodes(days, WEEKDAYS[40], THRESHOLDS)
+    [episode] = fall(days, WEEKDAYS[40])
     assert episode.status == "cleared"
     assert episode.cleared_on is not None
     assert episode.cleared_on > WEEKDAYS[27]
-    assert falling_success.episodes(days, episode.cleared_on, THRESHOLDS)[0].status == "open"
+    assert fall(days, episode.cleared_on)[0].status == "open"
 
 
 def test_a_lasting_fall_does_not_become_the_new_past() -> None:
     days = practice([(15, 20)] * 20 + [(8, 20)] * 30)
-    assert [e.status for e in falling_success.episodes(days, WEEKDAYS[55], THRESHOLDS)] == ["open"]
+    assert [e.status for e in fall(days, WEEKDAYS[55])] == ["open"]
 
 
 def test_a_fall_that_chance_explains_is_none() -> None:
@@ -181,7 +187,7 @@ def test_a_schools_own_calendar_wins_over_the_districts() -> None:
 
 
 def test_only_what_changed_is_written_and_what_lost_its_ground_is_withdrawn() -> None:
-    found = episodes(active_on(WEEKDAYS[:20]), KNOWN, WEEKDAYS[25], THRESHOLDS)
+    found = episodes(pupil(active_on(WEEKDAYS[:20])), frame(WEEKDAYS[25]))
     rows = list(changes(found, {}, partition=3))
     known = {(str(row[0]), int(str(row[1]))): row for row in rows}
     assert not list(changes(found, known, partition=3))
