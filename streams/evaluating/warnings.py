@@ -14,7 +14,7 @@ from streams.evaluating.asking import DataFaultError, Tell, quiet
 from streams.evaluating.baselines import baselines
 from streams.evaluating.oulad import courses, presentations
 from streams.evaluating.weeks import Cost, Seen, rows_of
-from streams.ranking.features import NAMES, WORK
+from streams.ranking.features import LEFT, NAMES, WORK
 from streams.ranking.fit import Floats, Row, fit
 from streams.ranking.scoring import Ranking, chance, logit
 
@@ -80,7 +80,7 @@ def run(data: Path, train: str, test: str, clicks: bool | None = None, seed: int
 
 
 def _variant(past: list[Seen], future: list[Seen], with_clicks: bool, seed: int, tell: Tell) -> Variant:
-    names = NAMES if with_clicks else WORK
+    names = NAMES if with_clicks else (*WORK, LEFT)
     words = "with clicks" if with_clicks else "without clicks"
     rows = [seen.row for seen in past]
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from streams.evaluating.oulad import Course, Student
 from streams.ranking.course import standings
-from streams.ranking.features import NAMES, WORK
+from streams.ranking.features import LEFT, NAMES, WORK
 from streams.ranking.fit import Row
 from streams.ranking.progress import Progress
 
@@ -48,7 +48,7 @@ def rows_of(course: Course, weeks: Sequence[int], cost: Cost) -> Iterator[Seen]:
     """Rows of some weeks of a course, one an active student and week; adds to the cost."""
     progress = {student.name: Progress() for student in course.students}
     place = dict.fromkeys(progress, 0)
-    names = NAMES if course.clicks else WORK
+    names = NAMES if course.clicks else (*WORK, LEFT)
     for week in sorted(weeks):
         day = 7 * week
         if day >= course.length:
@@ -60,7 +60,8 @@ def rows_of(course: Course, weeks: Sequence[int], cost: Cost) -> Iterator[Seen]:
             cost.events += place[student.name] - before
         folded = time.perf_counter()
         active = {one.name: one for one in course.students if one.active(day)}
-        stands = standings({name: progress[name] for name in active}, day)
+        left = sum(one.left is not None and 0 < one.left <= day for one in course.students)
+        stands = standings({name: progress[name] for name in active}, day, left)
         cost.fold_seconds += folded - began
         cost.read_seconds += time.perf_counter() - folded
         cost.rows += len(active)

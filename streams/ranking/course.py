@@ -18,8 +18,11 @@ class Standing(NamedTuple):
     features: dict[str, float]
 
 
-def standings(progress: Mapping[str, Progress], day: int) -> dict[str, Standing]:
-    """By student, at the end of ``day``; ``progress`` holds the students who are active then."""
+def standings(progress: Mapping[str, Progress], day: int, left: int = 0) -> dict[str, Standing]:
+    """By student, at the end of ``day``; ``progress`` holds the students who are active then.
+
+    ``left``: how many left the course since its start.
+    """
     facts = {student: own(one, day) for student, one in progress.items()}
-    peers = Peers(list(facts.values()))
+    peers = Peers(list(facts.values()), left)
     return {student: Standing(one, peers, features(one, peers)) for student, one in facts.items()}

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 from typing import Final
 
 from streams.ranking.own import Own
@@ -28,6 +28,8 @@ WORK: Final = (
     "marks",
 )
 """From registration, expected work and marks."""
+LEFT: Final = "course_left"
+"""How many have left the course already: what is said of a course as a whole, where that is known."""
 ACTIVITY: Final = (
     "activity_3",
     "activity_7",
@@ -41,7 +43,7 @@ ACTIVITY: Final = (
     "quiz",
 )
 """From clicks."""
-NAMES: Final = (*WORK, *ACTIVITY)
+NAMES: Final = (*WORK, *ACTIVITY, LEFT)
 
 _LEAST_SPREAD: Final = 0.05
 """Marks of an item are at least this far apart (standard deviation), so that a tie of all blows nothing up."""
@@ -77,8 +79,10 @@ class Marks:
 class Peers:
     """What the active students of a course are like on a day; made once a day, O(n log n) in their number."""
 
-    def __init__(self, students: Sequence[Own]) -> None:
-        self.size = len(students)
+    def __init__(self, students: Sequence[Own], left: int = 0) -> None:
+        """``left``: how many left the course since its start."""
+        self.left = left / (left + len(students)) if students else 0.0
+        self.left_odds = log((left + 0.5) / (len(students) + 0.5))
         self.lead = _Scale(one.lead for one in students)
         self.score = _Scale(one.score for one in students)
         self.early = _Scale(one.early for one in students)
@@ -127,6 +131,7 @@ def features(one: Own, peers: Peers) -> dict[str, float]:
         "before_start": peers.before_start.ahead(one.before_start),
         "forum": peers.forum.ahead(one.forum),
         "quiz": peers.quiz.ahead(one.quiz),
+        LEFT: peers.left_odds,
     }
 
 

@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from streams.ranking.features import LEFT
 from streams.ranking.scoring import Ranking, WeekWeights
 
 INVERSE_PENALTY: Final = 0.1
 """C of scikit-learn, on standardised features; between 0.01 and 0.1 cross-validation sees no difference."""
+LEFT_WEIGHT: Final = 0.25
+"""Weight of the log odds of having left so far. A handful of courses cannot fit it; chosen by cross-validation."""
 COURSE_PRIOR: Final = 100.0
 """Information (sum of p(1 − p)) that a course's offset is shrunk by: another year is not the same course."""
 LEAST_ROWS: Final = 50
@@ -58,11 +61,17 @@ def matrix(rows: Sequence[Row], names: Sequence[str]) -> Floats:
 
 def _fit_week(week: int, rows: Sequence[Row], names: Sequence[str]) -> WeekWeights:
     values, had = matrix(rows, names), np.array([row.had for row in rows], dtype=np.float64)
+    courses = [row.course for row in rows]
     means, spreads = values.mean(axis=0), values.std(axis=0)
     spreads[spreads < 1e-9] = 1.0
+    if LEFT in names:  # its weight is per unit, around the mean of courses, large or small
+        place = names.index(LEFT)
+        means[place], spreads[place] = np.unique(values[:, place]).mean(), 1.0
     scaled = (values - means) / spreads
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000, tol=1e-8).fit(scaled, had)
-    weights, base = model.coef_[0], float(model.intercept_[0])
+    free = np.array([name != LEFT for name in names])
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000, tol=1e-8).fit(scaled[:, free], had)
+    weights, base = np.full(len(names), LEFT_WEIGHT), float(model.intercept_[0])
+    weights[free] = model.coef_[0]
     said = 1.0 / (1.0 + np.exp(-(scaled @ weights + base)))
     return WeekWeights(
         week=week,
@@ -70,7 +79,7 @@ def _fit_week(week: int, rows: Sequence[Row], names: Sequence[str]) -> WeekWeigh
         means=means.tolist(),
         spreads=spreads.tolist(),
         weights=weights.tolist(),
-        courses=_offsets([row.course for row in rows], had - said, said * (1.0 - said)),
+        courses=_offsets(courses, had - said, said * (1.0 - said)),
     )
 
 

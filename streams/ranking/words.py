@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streams.ranking.course import Standing
+from streams.ranking.features import LEFT
 from streams.ranking.scoring import BASE, COURSE, Term
 
 NAMED: Final[Mapping[str, str]] = {
@@ -29,6 +30,7 @@ NAMED: Final[Mapping[str, str]] = {
     "before_start": "activity before the start",
     "forum": "activity in forums",
     "quiz": "activity in quizzes",
+    LEFT: "share of the course that has left already",
     COURSE: "how the course ended before",
     BASE: "everybody",
 }
@@ -110,6 +112,7 @@ _TELLING: Final[Mapping[str, Callable[[Standing], str]]] = {
     ),
     "mark_mean": _marks,
     "marks": lambda at: f"{_many(len(at.own.marks), 'mark')} so far, the course {at.peers.marked.mean:.1f}",
+    LEFT: lambda at: f"{at.peers.left:.0%} of the course have left so far".replace("%", " %"),
     "activity_rank": lambda at: _rank(at.features["activity_rank"], "More active"),
     "inactive": lambda at: f"{at.own.inactive:.0f} days without activity, the course {at.peers.inactive.mean:.0f}",
     "active_days": lambda at: (
