@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
-from sqlalchemy import select
 
+from infra.cli import importing_csv
 from infra.cli.context import DataDir, UsageFault, load_settings
-from infra.cli.registry import registry
+from infra.cli.registry import require_credential
 from infra.dev.bar import Bar, many
 from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
-from schemas.registry import tables
 
 if TYPE_CHECKING:
     from ingest.importers.progress import Imports, Progress
     from ingest.importers.refusals import Refusals
     from ingest.importers.sources import Source
 
-app = typer.Typer(help="Statements from elsewhere.", no_args_is_help=True)
+app = typer.Typer(help="Statements from elsewhere, and what a student information system knows.", no_args_is_help=True)
+importing_csv.register(app)
 
 _CONTINUES = "the same command goes on from there"
 
 
 @app.callback()
 def commands() -> None:
-    """Statements from elsewhere."""
+    """Statements from elsewhere, and what a student information system knows."""
 
 
 @app.command("xapi")
@@ -73,7 +73,7 @@ def xapi(
     if not {version, from_version} <= {"1.0.3", "2.0.0"}:
         raise UsageFault("--version and --from-version are 1.0.3 or 2.0.0")
     settings = load_settings(data_dir)
-    _require_credential(data_dir, provider, key)
+    require_credential(data_dir, provider, key)
     door = (endpoint or f"http://{settings.ingest.host}:{settings.ingest.port}/xapi").rstrip("/") + "/statements"
     remote = source.startswith(("http://", "https://"))
     if not remote:
@@ -193,15 +193,3 @@ def _beside(source: str) -> Path:
         host = source.split("//", 1)[1].split("/", 1)[0].replace(":", "-").rsplit("@", 1)[-1]
         return Path(f"{host}.refused.jsonl").absolute()
     return Path(f"{source.rstrip('/')}.refused.jsonl")
-
-
-def _require_credential(data_dir: Path | None, provider: str, key: str) -> None:
-    own = tables.provider_credentials.c
-    with registry(data_dir) as (_, connection):
-        found = connection.scalar(select(own.provider_id).where(own.key == key))
-    if found is not None and found != provider:
-        raise UsageFault(f"credential {key} is of provider {found}, not of {provider}")
-    if found is None:
-        raise UsageFault(
-            f"there is no credential {key}: issue one with `roundtrip admin provider credential {provider}`"
-        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from infra.cli.context import UsageFault, load_settings
 from infra.runtime.registry import migrate, open_registry
@@ -15,6 +15,7 @@ from infra.runtime.settings import Settings
 from ingest.credentials import ProviderFaultError
 from ingest.forwarding.store import ForwardFaultError
 from ingest.identity.moving import IdentityFaultError
+from schemas.registry import tables
 
 
 @contextmanager
@@ -33,6 +34,19 @@ def registry(data_dir: Path | None) -> Iterator[tuple[Settings, Connection]]:
         raise UsageFault(str(error)) from None
     finally:
         engine.dispose()
+
+
+def require_credential(data_dir: Path | None, provider: str, key: str) -> None:
+    """Raise UsageFault unless the key is a credential of the provider."""
+    own = tables.provider_credentials.c
+    with registry(data_dir) as (_, connection):
+        found = connection.scalar(select(own.provider_id).where(own.key == key))
+    if found is not None and found != provider:
+        raise UsageFault(f"credential {key} is of provider {found}, not of {provider}")
+    if found is None:
+        raise UsageFault(
+            f"there is no credential {key}: issue one with `roundtrip admin provider credential {provider}`"
+        )
 
 
 def now_us() -> int:

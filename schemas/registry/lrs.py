@@ -170,3 +170,18 @@ statement_imports = Table(
     Column("updated_at", BigInteger, nullable=False, comment="when it last went on"),
     comment="Dumps of other LRSs that are being imported, and how far.",
 )
+
+said_rows = Table(
+    "said_rows",
+    metadata,
+    Column("slot", String(32), primary_key=True, comment="hash of provider, kind and what the row is about"),
+    Column("provider_id", ForeignKey("providers.provider_id"), nullable=False, index=True, comment="in whose name"),
+    Column("kind", String(16), nullable=False, comment="attendance, behavior or marks"),
+    Column("statement_id", String(36), comment="statement that says so; empty: nothing is said any more"),
+    Column("digest", String(32), nullable=False, comment="BLAKE2b-128 of what was said, hex"),
+    Column("revision", Integer, nullable=False, comment="0, 1, …: how often it was corrected"),
+    Column("voids", Text, nullable=False, server_default="", comment="statements before it that are to be voided"),
+    Column("accepted", Boolean, nullable=False, comment="the door has taken it, and the voiding of those before"),
+    Column("updated_at", BigInteger, nullable=False, comment="last change"),
+    comment="What imported rows of a student information system said last, so that a correction voids.",
+)
