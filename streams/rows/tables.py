@@ -78,6 +78,7 @@ WARNINGS: Final = _columns(
     "student_id rule raised_on status cleared_on reason value baseline threshold evidence_from evidence_to providers"
     " coverage partition evaluated_at",
 )
+SCORES: Final = _columns("scores", "student_id day version chance names reasons contributions partition scored_at")
 SINK_PROGRESS: Final = _columns("sink_progress", "generation partition offset end_offset stored_until checked_at")
 SINK_ACTIVATIONS: Final = _columns("sink_progress", "generation partition activation")
 """Told once, when all that is still to come of a partition is folded under a calibration."""
@@ -102,5 +103,5 @@ OF_STATEMENTS: Final = (
 follows from an earlier removal before a later one takes its place, what a state is folded from before the state, and
 the row of a student after those of its skills, which is how a torn flush is told."""
 ALL: Final = (
-    *OF_STATEMENTS, WARNINGS, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, CASE_EVENTS, ROSTER,
+    *OF_STATEMENTS, WARNINGS, SCORES, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, CASE_EVENTS, ROSTER,
 )  # fmt: skip
