@@ -19,7 +19,7 @@ from dashboards.store import Row
 from infra.runtime.settings import DistrictSettings
 from schemas.registry.tables import calibrations
 from streams.learner.calibration import Calibration, loads
-from streams.learner.explaining import Mastery, Term, explain, mastery, predict
+from streams.learner.explaining import Mastery, Term, explain, mastery, predict, rapid
 from streams.learner.fold import extend
 from streams.learner.grouping import Group, groups, steps
 from streams.learner.growth import Point, Strengths, Week, by_week, strengths
@@ -93,6 +93,7 @@ class Answer:
     provider_id: str
     verb: str
     nth: int
+    rapid: bool
     expected: float
     terms: tuple[Term, ...]
     after: Mapping[str, Mastery]
@@ -161,6 +162,7 @@ def story(registry: Engine, rows: list[Row], version: int, now: datetime, lines:
     for number, row in enumerate(rows):
         skills = list(row["skills"])
         attempt = Attempt(row["at"], row["statement_id"], row["item"], skills, row["outcome"], row["duration_ms"])
+        hasty = rapid(state, attempt, calibration)
         expected, terms = predict(state, attempt, calibration), tuple(explain(state, attempt, calibration))
         extend(state, [attempt], calibration)
         tries[attempt.item] = tries.get(attempt.item, 0) + 1
@@ -169,7 +171,8 @@ def story(registry: Engine, rows: list[Row], version: int, now: datetime, lines:
         answers.append(
             Answer(
                 attempt.statement_id, row["timestamp"], attempt.item, tuple(skills), attempt.outcome,
-                attempt.duration_ms, row["provider_id"], row["verb"], tries[attempt.item], expected, terms, after,
+                attempt.duration_ms, row["provider_id"], row["verb"], tries[attempt.item], hasty, expected, terms,
+                after,
             )
         )  # fmt: skip
     found = {skill: _now(state, skill, now, calibration, lines) for skill in state.skills}

@@ -18,12 +18,47 @@ SYMBOLS: Final = {
 }
 """Shape and colour of each word, in the order in which words are listed."""
 
-_TERMS: Final = {
-    "student": "all answers so far, in every skill",
-    "skill": "answers in this skill so far",
-    "difficulty": "how hard the item is",
+TERMS: Final = {
+    "level": "where everyone starts",
+    "item": "how hard the item is",
+    "skills": "how hard the skill is",
+    "student rating": "the level over all answers",
+    "student right": "right answers so far",
+    "student wrong": "wrong answers so far",
+    "student recent 2": "the last two answers",
+    "student recent 5": "the last five answers",
+    "student recent 20": "the last twenty answers",
+    "student against expectation": "lately better or worse than expected",
+    "student attempts": "how many answers are known",
+    "last answer": "the answer just before",
+    "student's own": "what is particular to the student",
+    "skill rating": "the level in this skill",
+    "skill right": "right answers in this skill",
+    "skill wrong": "wrong answers in this skill",
+    "skill recent 2": "the last two answers in this skill",
+    "skill recent 5": "the last five answers in this skill",
+    "skill recent 20": "the last twenty answers in this skill",
+    "skill against expectation": "lately better or worse than expected in this skill",
+    "skill practised": "the skill was practised before",
+    "skill attempts": "how many answers in this skill are known",
+    "skill's own": "what is particular to the student in this skill",
+    "answers since practice": "how many answers ago the skill was practised",
+    "answers since practice x balance": "how many answers ago, by how well the skill went",
+    "item right before": "the item was right before",
+    "item wrong before": "the item was wrong before",
+    "same skills again": "the same skill just before",
+    "same skills again x last answer": "the same skill just before, and how it went",
+    "hours since practice": "time since the skill was practised",
+    "hours since practice x balance": "time since practice, by how well the skill went",
+    "practice over a week ago": "no practice of the skill for over a week",
+    "pause": "the pause before the answer",
+    "skills together": "these skills in one item",
+    "skills x last three": "the last three answers in the skill, in their order",
+    "item x last item": "which item came just before",
+    "skills x last skills": "which skill came just before",
+    "item x ability": "how students of this level do on the item",
 }
-"""What each term of the model looks at. One that is new to this table is called by its own name."""
+"""What each term of the model looks at; a test holds the table complete. Recency fades by half over so many answers."""
 
 
 def badge(word: Word) -> str:
@@ -57,7 +92,7 @@ def age(known: Known, now: datetime) -> str:
 
 def term(one: Term) -> str:
     """What a term looks at, in words."""
-    return _TERMS.get(one.name, one.name.replace("_", " "))
+    return TERMS[one.name]
 
 
 def contribution(one: Term) -> str:

@@ -106,8 +106,14 @@ def _outcome_words(one: Answer) -> str:
 
 def _answers(context: Context, facts: StudentFacts, skill: str, answers: list[Answer], told: Story) -> None:
     newest = list(reversed(answers))[:_NEWEST]
+    hasty = sum(one.rapid for one in answers)
     shown = f"the newest {_NEWEST} of {len(answers)}" if len(answers) > _NEWEST else f"n {len(answers)}"
     ui.section("The answers behind it", f"{shown}; folded under calibration {told.version}")
+    if hasty:
+        st.caption(
+            f"{words.plural(hasty, 'answer')} given in haste: far quicker than the student's own and the item's usual "
+            f"time. Such an answer counts for less."
+        )
     if told.cut:
         ui.notice(f"Only the first {learning.MOST_ANSWERS:,} answers of the student are folded here.")
     titles = context.store.query(
@@ -143,4 +149,5 @@ def _outcome(one: Answer) -> str:
     symbol, colour = ("check", "rt-good") if one.outcome >= 0.5 else ("close", "rt-warn")
     if one.outcome not in (0.0, 1.0):
         symbol, colour = "contrast", "rt-accent"
-    return f'<span class="rt-nowrap">{ui.icon(symbol, colour)} {_outcome_words(one)}</span>'
+    haste = f"<br>{ui.icon('bolt', 'rt-warn')} in haste" if one.rapid else ""
+    return f'<span class="rt-nowrap">{ui.icon(symbol, colour)} {_outcome_words(one)}{haste}</span>'
