@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from infra.cli import admin, calibrate, dead_letters, forward, importing, rebuild, replay, services, stack
+from infra.cli import (
+    admin,
+    calibrate,
+    calibration,
+    dead_letters,
+    evaluate,
+    forward,
+    importing,
+    rebuild,
+    replay,
+    services,
+    stack,
+)
 
 app = typer.Typer(
     name="roundtrip",
@@ -18,11 +30,13 @@ app = typer.Typer(
 stack.register(app)
 services.register(app)
 forward.register(app)
-calibrate.register(app)
 rebuild.register(app)
+app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(calibration.app, name="calibration")
 app.add_typer(replay.app, name="replay")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(importing.app, name="import")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(admin.app, name="admin")
 
 

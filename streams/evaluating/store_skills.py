@@ -223,7 +223,7 @@ def _by_group(answers: Answers, kind: str, groups: Sequence[str]) -> Table:
             continue
         true, said = answers.outcomes[chosen], answers.said[chosen]
         people = len(set(answers.student[chosen].tolist()))
-        rows.append([name, people, true.size, true.mean(), said.mean(), auc(true, said), ece(true, said)])
+        rows.append([name, people, true.size, float(true.mean()), float(said.mean()), auc(true, said), ece(true, said)])
     return Table(
         f"By {kind.lower()}", columns, rows, f"n<{LEAST}: too few students, or it would give such a group away."
     )

@@ -18,6 +18,7 @@ from infra.runtime.shares import hidden_groups
 from schemas.cases import BY_PEOPLE, OUTCOMES, Action, Case, Dismissal, State
 from schemas.registry.insight import cases
 from schemas.reports import Cell, Column, Estimate, Figure, Report, Section, Table
+from streams.cases.outcomes import RuleOutcome, rule_outcomes
 from streams.evaluating.asking import DataFaultError, Tell, quiet
 from streams.evaluating.roster import Roster, read_labels, read_roster
 from streams.evaluating.store_labels import labelled
@@ -81,10 +82,11 @@ def run(client: Client, engine: Engine, *, now_us: int, labels: Path | None = No
     if not warned:
         raise DataFaultError("there are no warnings in the store yet, so there is nothing to judge")
     worked = _worked(engine)
+    outcomes = rule_outcomes(lambda query: client.query(query).result_columns)
     tell("cases read", len(worked), len(worked))
     sections = [
         Section("What was warned", "", [_by_rule(warned)]),
-        Section("What came of it", _acting(worked), [_cases_table(worked), *_dismissals(worked)]),
+        Section("What came of it", _acting(worked), [_cases_table(worked), *_dismissals(outcomes)]),
         _for_whom(warned, worked, roster),
     ]
     judged = [one for one in worked if one.judged]
@@ -204,24 +206,21 @@ def _cases_table(worked: list[Worked]) -> Table:
     return Table("Where cases stand", [Column("State"), Column("Cases", "percent")], rows if not note else [], note)
 
 
-def _dismissals(worked: list[Worked]) -> list[Table]:
-    """Decided cases by rule and kind of dismissal; a case with several rules counts with each."""
-    by_rule: dict[str, list[Worked]] = defaultdict(list)
-    for one in worked:
-        for rule in one.case.rules if one.judged else ():
-            by_rule[rule].append(one)
-    if not by_rule:
+def _dismissals(outcomes: list[RuleOutcome]) -> list[Table]:
+    """What people decided, by rule; a case with several rules counts with each."""
+    if not outcomes:
         return []
-    columns = [Column("Rule"), Column("Decided", "count")]
-    columns += [Column(words(kind).capitalize(), "percent") for kind in Dismissal] + [Column("Led to help", "percent")]
+    titles = ("Incorrect data", "Known and handled", "Not concerning", "Led to help")
+    columns = [Column("Rule"), Column("Cases", "count"), Column("Decided", "count")]
+    columns += [Column(title, "percent") for title in titles]
     rows: list[list[Cell]] = []
-    for rule, some in sorted(by_rule.items(), key=lambda item: -len(item[1])):
-        if len(some) < LEAST:
-            rows.append([words(rule), f"n<{LEAST}", *[None] * 4])
+    for one in sorted(outcomes, key=lambda one: -one.judged):
+        if one.judged < LEAST:
+            told = one.raised if one.raised >= LEAST else None
+            rows.append([words(one.rule), told, f"n<{LEAST}", *[None] * len(titles)])
             continue
-        kinds = Counter(one.case.dismissal for one in some)
-        parts: list[Cell] = [share(kinds[kind], len(some)) for kind in Dismissal]
-        rows.append([words(rule), len(some), *parts, share(sum(one.helped for one in some), len(some))])
+        kinds = (one.incorrect_data, one.known_and_handled, one.not_concerning, one.intervened)
+        rows.append([words(one.rule), one.raised, one.judged, *(share(count, one.judged) for count in kinds)])
     note = "Decided: dismissed, or an intervention was begun. A case with several rules counts with each of them."
     return [Table("Dismissals by rule", columns, rows, note)]
 
