@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-CORE_SUBJECTS = frozenset({"math", "mathematics", "english", "ela", "science", "social studies"})
+CORE_SUBJECTS = frozenset(
+    {"math", "mathematics", "english", "ela", "english language arts", "science", "social studies"}
+)
 """Subjects of sections (lower case) that count as core courses; Allensworth & Easton 2005 name these four."""
 
 
