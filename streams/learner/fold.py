@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import log1p
 from typing import Final
 
+from infra.runtime.compiled import compiled
 from streams.learner.calibration import Calibration
 from streams.learner.elo import sigmoid
 from streams.learner.explaining import band
@@ -67,6 +68,16 @@ def extend(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibr
     The attempts are sorted and all after ``state.last``: then extending is the same as folding all from the start,
     operation by operation.
     """
+    if extension is not None:
+        attempts = list(attempts)
+        touched: set[str] | None = extension.extend(state, attempts, calibration)
+        if touched is not None:
+            return touched
+    return in_python(state, attempts, calibration)
+
+
+def in_python(state: LearnerState, attempts: Iterable[Attempt], calibration: Calibration) -> set[str]:
+    """The same, without the extension; what is unusual is done here."""
     touched: set[str] = set()
     logistic = calibration.logistic
     level, intercept = calibration.level, logistic.intercept
@@ -170,3 +181,9 @@ def fold(attempts: Iterable[Attempt], calibration: Calibration) -> LearnerState:
     state = LearnerState()
     extend(state, [unique[key] for key in sorted(unique)], calibration)
     return state
+
+
+extension = compiled("streams.learner._fold")
+"""Does the same in a tenth of the time; see streams/learner/_fold.c."""
+if extension is not None:
+    extension.configure(LearnerState, SkillState, SHARE_2, SHARE_5, SHARE_20)
