@@ -1,6 +1,6 @@
 # Each target first makes .venv from the lock with hashes, when it is missing or older than what it is made from.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults docs lock venv clean services
+.PHONY: help demo test check bench evaluate faults docs lock venv clean services
 
 BIN := .venv/bin
 DEMO := .venv/.demo-installed
@@ -9,7 +9,7 @@ ARGS :=
 COMPILED = $(BIN)/python requirements/extension.py
 
 help:  ## what can be made; more arguments for a command: make test ARGS="-k resume"
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DEMO)  ## the whole platform on this machine, with a sample district and simulated providers
 	@$(COMPILED)
@@ -28,6 +28,12 @@ check: $(DEV)  ## ruff, mypy, the layers
 bench: $(DEV)  ## the benchmarks
 	@$(COMPILED)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+DATA := ../shared/data
+
+evaluate: $(DEMO)  ## how good the models are, beside known figures: make evaluate DATA=DIR
+	@$(COMPILED)
+	@$(BIN)/roundtrip evaluate known --data $(DATA) $(ARGS)
 
 N := 20
 SEED := 1

@@ -138,7 +138,10 @@ def test_small_schools_are_not_told_and_the_report_has_no_student(store):
 
 def first_warnings(client: Client) -> dict[str, date]:
     asked = "SELECT toString(student_id), min(raised_on) FROM warnings GROUP BY student_id"
-    return dict(client.query(asked).result_rows)
+    found: dict[str, date] = {}
+    for student, day in client.query(asked).result_rows:
+        found[student] = day
+    return found
 
 
 def write_labels(path: Path, rows: list[tuple[str, str, str]]) -> Path:
