@@ -18,6 +18,7 @@ from clickhouse_connect.driver import options
 from faust.types import TP
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 
 from infra.runtime.clickhouse import open_clickhouse
 from infra.runtime.compiled import in_use, missing
@@ -28,15 +29,16 @@ from infra.runtime.registry import open_registry
 from infra.runtime.settings import ClickHouseSettings, KafkaSettings, Settings
 from schemas import topics
 from schemas.avro_registry import schema_registry
-from schemas.codec import dead_letter_codec, envelope_codec
+from schemas.codec import case_event_codec, dead_letter_codec, envelope_codec
 from schemas.events import Item
 from streams.agents.app import add_agents, consumed, create_app
 from streams.agents.intake import Intake, Offsets, Partitions, to_record
-from streams.calibrations import active_calibration
+from streams.calibrations import running_calibration
+from streams.cases.outbox import Outbox
 from streams.clocked import Clocked
 from streams.corrections.publisher import publish
 from streams.corrections.rounds import Rounds
-from streams.counts import ProviderMinutes, Rejections
+from streams.counts import CaseEvents, ProviderMinutes, Rejections
 from streams.dead_letters import LARGEST_REQUEST_BYTES, DeadLetters
 from streams.envelopes import envelope_decoder
 from streams.health import Health, HealthServer
@@ -45,6 +47,7 @@ from streams.log_ends import LogEnds
 from streams.pipeline import Origin, Pipeline
 from streams.processor import Processor, ProcessorOptions
 from streams.reconciliation import Watch
+from streams.running import Running
 from streams.sink import Sink
 from streams.stops import Acceptances, Stops
 from streams.store import ClickHouseStore
@@ -54,6 +57,7 @@ log = get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 TELL_SECONDS = 2.0
+CALIBRATION_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
 SLOW_SECONDS = 2.0
 GIVE_UP_SECONDS = 5.0
@@ -180,8 +184,9 @@ class Worker:
 
         engine = open_registry(settings.registry_url())
         self._started.append(lambda: asyncio.to_thread(engine.dispose))
-        calibration = await asyncio.to_thread(active_calibration, engine)
-        log.info("calibration", version=calibration.version)
+        self._engine = engine
+        running = await asyncio.to_thread(running_calibration, engine)
+        log.info("calibration", version=running.calibration.version)
         log.info("compiled parts", used=in_use(), in_plain_python=missing())
         topic = statements_topic(settings.kafka)
         reads, writes, unwritten = self._sink(), self._sink(), Unwritten()
@@ -199,8 +204,10 @@ class Worker:
                 timezone=settings.district.timezone,
                 cached_students=settings.streams.cached_students,
                 remembered_statements=max(REMEMBERED_STATEMENTS // settings.kafka.partitions, 5_000),
-                calibration=calibration,
+                calibration=running.calibration,
                 clock=now_us,
+                activation=running.activation,
+                switching=running.switching,
             ),
         )
         dead_letters = DeadLetters(producer, dead_letter_codec(schemas))
@@ -223,10 +230,12 @@ class Worker:
             self.health, metrics, now_us,
         )  # fmt: skip
         minutes, rejections = ProviderMinutes(self._sink(), schemas), Rejections(self._sink(), schemas)
+        case_events = CaseEvents(self._sink(), schemas)
         self._intakes = {
             topic: Intake(self.app, self._offsets, self._statements, self.pipeline.drain, self.partitions.stale),
             topics.PROVIDER_MINUTES.name: Intake(self.app, self._offsets, minutes.handle),
             topics.REJECTIONS.name: Intake(self.app, self._offsets, rejections.handle),
+            topics.CASE_EVENTS.name: Intake(self.app, self._offsets, case_events.handle),
         }
         add_agents(self.app, settings, dict(self._intakes))
         self._metrics = metrics
@@ -242,13 +251,16 @@ class Worker:
             return await publish(producer, codec, topic, settings.kafka.partitions, origin.worker, items, now_us())
 
         codec, seconds = envelope_codec(schemas), time.monotonic
+        outbox = Outbox(engine, producer, case_event_codec(schemas), streams.tick_seconds)
         rounds = Rounds(self._sink().read, engine, settings, correct, metrics, now_us, seconds)
         self._tasks += [
             asyncio.create_task(self._look()),
             asyncio.create_task(self._commit()),
             asyncio.create_task(self._tell()),
+            asyncio.create_task(self._calibrate(running)),
             asyncio.create_task(stops.run()),
             asyncio.create_task(clocked.run()),
+            asyncio.create_task(outbox.run(lambda: 0 in self.partitions.assigned)),
             asyncio.create_task(watch.run(lambda: 0 in self.partitions.assigned)),
             asyncio.create_task(rounds.run(lambda: 0 in self.partitions.assigned)),
         ]
@@ -326,3 +338,17 @@ class Worker:
         while True:
             await asyncio.sleep(TELL_SECONDS)
             await self.pipeline.tell(self.partitions.assigned)
+
+    async def _calibrate(self, running: Running) -> None:
+        """Takes up another calibration when it is made the active one. A registry that is away is asked again."""
+        while True:
+            try:
+                found = await asyncio.to_thread(running_calibration, self._engine, running)
+            except SQLAlchemyError as error:
+                log.warning("the registry does not say which calibration is active", error=repr(error))
+            else:
+                if found != running:
+                    log.info("calibration", version=found.calibration.version, switching=found.switching)
+                running = found
+                await self.pipeline.run_under(running)
+            await asyncio.sleep(CALIBRATION_SECONDS)

@@ -1,59 +1,117 @@
-"""Calibrations in the registry: the one that streams run under, and a new one fitted on the attempts."""
+"""Versions of calibrations in the registry: kept, listed, and switched from one to another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from clickhouse_connect.driver.client import Client
-from sqlalchemy import Engine, func, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from schemas.registry.tables import calibrations
-from streams.learner.calibration import Calibration, Evidence, Fit, loads
+from streams.learner.calibration import Calibration, loads
+from streams.running import Running
+
+if TYPE_CHECKING:  # it takes numpy along, which a worker does without
+    from streams.learner.fitting import Fitted
+
+_C = calibrations.c
+
+
+class NoVersionError(ValueError):
+    """There is no such version."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"there is no calibration {version}: see roundtrip calibration list")
 
 
 def active_calibration(engine: Engine) -> Calibration:
     """The active version, else version 0, the prior."""
-    with engine.connect() as connection:
-        found = connection.execute(
-            select(calibrations.c.version, calibrations.c.parameters).where(calibrations.c.active)
-        ).first()
-    return Calibration() if found is None else loads(found.version, found.parameters)
+    return running_calibration(engine).calibration
 
 
-def calibrate(client: Client, engine: Engine, now_us: int) -> Calibration:
-    """Fit a new version on all attempts, store it and make it the active one; workers take it up when they start.
+def running_calibration(engine: Engine, known: Running | None = None) -> Running:
+    """What streams run under now: the active version, else version 0, the prior.
 
-    Raises ValueError when there are no attempts.
+    Its parameters are read only when it is another than ``known``.
     """
     with engine.connect() as connection:
-        version = (connection.execute(select(func.max(calibrations.c.version))).scalar() or 0) + 1
-    fitted = Fit()
-    for evidence in _attempts(client):
-        fitted.add(evidence)
-    if not fitted.attempts:
-        raise ValueError("there are no attempts to fit a calibration on")
-    calibration = fitted.calibration(version)
+        found = connection.execute(select(_C.version, _C.activation, _C.switching).where(_C.active)).first()
+        if found is None:
+            return Running(Calibration())
+        if known is not None and (known.calibration.version, known.activation) == (found.version, found.activation):
+            return known._replace(switching=found.switching)
+        return Running(_load(connection, found.version), found.activation, found.switching)
+
+
+def calibration(engine: Engine, version: int) -> Calibration:
+    """One version; raises NoVersionError. Version 0 is the prior."""
+    with engine.connect() as connection:
+        return _load(connection, version) if version else Calibration()
+
+
+def rows(engine: Engine) -> Sequence[RowMapping]:
+    """All versions without their parameters, the first one first."""
+    columns = [column for column in calibrations.columns if column.name != "parameters"]
+    with engine.connect() as connection:
+        return connection.execute(select(*columns).order_by(_C.version)).mappings().all()
+
+
+def next_version(engine: Engine) -> int:
+    """The number that the next version gets."""
+    with engine.connect() as connection:
+        return int(connection.execute(select(func.max(_C.version))).scalar() or 0) + 1
+
+
+def keep(engine: Engine, fitted: Fitted, seed: int, metrics: Mapping[str, Any], now_us: int) -> None:
+    """Store a version, which nothing runs under; raises IntegrityError when its number was taken meanwhile."""
     with engine.begin() as connection:
-        connection.execute(update(calibrations).values(active=False))
         connection.execute(
             insert(calibrations).values(
-                version=version,
-                active=True,
-                created_at=now_us,
-                attempts=fitted.attempts,
-                parameters=calibration.dumps(),
+                version=fitted.calibration.version, active=False, created_at=now_us, attempts=fitted.attempts,
+                seed=seed, fingerprint=fitted.fingerprint, metrics=msgspec.json.encode(metrics).decode(),
+                parameters=fitted.calibration.dumps(),
             )
+        )  # fmt: skip
+
+
+def prepare(engine: Engine, version: int) -> Running:
+    """Begin, or go on with, a switch to a version: its number is higher than that of all earlier switches.
+
+    Raises NoVersionError.
+    """
+    with engine.begin() as connection:
+        loaded = _load(connection, version)
+        last = int(connection.execute(select(func.max(_C.activation))).scalar() or 0)
+        own = connection.execute(select(_C.activation, _C.active).where(_C.version == version)).one()
+        begun = own.activation == last and last > _active_activation(connection)
+        if own.active or begun:
+            return Running(loaded, own.activation, switching=True)
+        connection.execute(update(calibrations).where(_C.version == version).values(activation=last + 1))
+        return Running(loaded, last + 1, switching=True)
+
+
+def activate(engine: Engine, version: int) -> None:
+    """From now on streams run under this version; what they read back may still stand under another."""
+    with engine.begin() as connection:
+        connection.execute(update(calibrations).where(_C.version != version).values(active=False, switching=False))
+        connection.execute(
+            update(calibrations).where(_C.version == version, ~_C.active).values(active=True, switching=True)
         )
-    return calibration
 
 
-def _attempts(client: Client) -> Iterator[Evidence]:
-    query = (
-        "SELECT student_id, item, skills, outcome FROM attempts FINAL"
-        " ORDER BY timestamp, toString(statement_id), student_id"
-    )
-    stream: Any = client.query_rows_stream(query, query_formats={"UUID": "string"})
-    with stream as rows:
-        for student_id, item, skills, outcome in rows:
-            yield Evidence(student_id, item, list(skills), outcome)
+def settle(engine: Engine, version: int) -> None:
+    """All states stand under this version."""
+    with engine.begin() as connection:
+        connection.execute(update(calibrations).where(_C.version == version).values(switching=False))
+
+
+def _active_activation(connection: Connection) -> int:
+    return int(connection.execute(select(_C.activation).where(_C.active)).scalar() or 0)
+
+
+def _load(connection: Connection, version: int) -> Calibration:
+    found = connection.execute(select(_C.parameters).where(_C.version == version)).scalar()
+    if found is None:
+        raise NoVersionError(version)
+    return loads(version, found)

@@ -26,6 +26,7 @@ from streams.progress import Progress, flush_row
 from streams.rows import tables
 from streams.rows.arrival import Fault
 from streams.rows.tables import Row
+from streams.running import Running
 from streams.sink import Refused, Sink, StoppedError
 from streams.unwritten import Unwritten
 from streams.waiting import Run, Waiting
@@ -229,6 +230,7 @@ class Pipeline:
     def _written(self, batch: Batch, run: Run) -> list[int]:
         """Partitions of a batch that are now as far as it; of those that were revoked meanwhile nothing is known."""
         owned = [partition for partition in batch.parts if partition not in run.revoked]
+        self.progress.activation = max(self.progress.activation, batch.activation)
         for partition in owned:
             part = batch.parts[partition]
             self.progress.flushed(partition, part.last_offset, part.stored)
@@ -238,6 +240,13 @@ class Pipeline:
     async def in_core(self, action: Callable[[], T]) -> T:
         """Run something in the core's thread, after what runs there."""
         return await asyncio.get_running_loop().run_in_executor(self._core, action)
+
+    async def run_under(self, running: Running) -> None:
+        """Fold under this calibration from the next batch on. To be called again and again: when nothing is under way
+        any more, the partitions are told to run under it."""
+        await self.in_core(partial(self._processor.run_under, running))
+        if not self._waiting.under_way:
+            self.progress.activation = running.activation
 
     def release(self, partition: int, accepted_until: int) -> None:
         """Have a stopped partition go on: what of it may be put aside, up to an offset, was decided."""
@@ -296,6 +305,7 @@ class Pipeline:
 
     def _tell(self, partitions: Collection[int]) -> None:
         self._insert(tables.SINK_PROGRESS, self.progress.rows(partitions))
+        self._insert(tables.SINK_ACTIVATIONS, self.progress.activations(partitions))
 
     def _count(self, batch: Batch, refused: int) -> None:
         metrics, now = self._metrics, self._clock()

@@ -32,6 +32,9 @@ class Progress:
         self._ends: dict[int, int] = {}
         self._checked: dict[int, int] = {}
         self._stored: dict[int, int] = {}
+        self._told: dict[int, int] = {}
+        self.activation = 0
+        """Number of the switch to the calibration that all that is not written yet is folded under."""
 
     def flushed(self, partition: int, offset: int, stored: Iterable[int] = ()) -> None:
         """All up to ``offset`` is written, with statements stored at these times (µs)."""
@@ -54,7 +57,7 @@ class Progress:
     def drop(self, partitions: Iterable[int]) -> None:
         """Forget partitions that were revoked."""
         for partition in partitions:
-            for known in (self._flushed, self._ends, self._checked, self._stored):
+            for known in (self._flushed, self._ends, self._checked, self._stored, self._told):
                 known.pop(partition, None)
 
     def rows(self, partitions: Iterable[int]) -> list[Row]:
@@ -71,3 +74,9 @@ class Progress:
             for p in partitions
             if p in self._flushed or p in self._ends
         ]
+
+    def activations(self, partitions: Iterable[int]) -> list[Row]:
+        """Rows of sink_progress for the partitions that it was not told of yet what they are folded under."""
+        new = [p for p in partitions if self._told.get(p, 0) < self.activation]
+        self._told |= dict.fromkeys(new, self.activation)
+        return [(self._generation, p, self.activation) for p in new]

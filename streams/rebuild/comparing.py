@@ -19,7 +19,7 @@ from streams.rebuild.journal import Step
 from streams.rebuild.judging import REBUILT, Bounds, Verdict, judge
 from streams.rebuild.reading import live_rows, records, written
 from streams.rebuild.scope import Part
-from streams.rebuild.shadows import Shadows, shadow
+from streams.rebuild.shadows import Shadows
 from streams.rebuild.store import CommandStore
 from streams.rows.days import LocalDays
 from streams.rows.tables import Columns, Row
@@ -81,7 +81,7 @@ class Comparison:
         options = self.options
         changed = [student for student, verdict in verdicts.items() if verdict.differences]
         if self._shadows is not None:
-            self._write({shadow(columns): _joined(verdicts, columns) for columns in REBUILT})
+            self._write({self._shadows.beside(columns): _joined(verdicts, columns) for columns in REBUILT})
             if left:
                 self._shadows.copy(list(left))
         elif not options.check:

@@ -58,28 +58,36 @@ _INSERTS = Template(
 )
 
 
-def shadow(columns: Columns) -> Columns:
-    """The same columns of the table beside the live one."""
-    return Columns(columns.table + SUFFIX, columns.names)
-
-
 class Shadows:
     """The tables of one rebuild. Raises what clickhouse-connect raises."""
 
-    def __init__(self, store: CommandStore, settings: ClickHouseSettings, generation: int) -> None:
+    def __init__(
+        self,
+        store: CommandStore,
+        settings: ClickHouseSettings,
+        generation: int,
+        tables: Sequence[Columns] = REBUILT,
+        suffix: str = SUFFIX,
+    ) -> None:
+        self._tables = tables
+        self._suffix = suffix
         self._store = store
         self._generation = generation
         cluster = settings.cluster.replace("\\", "\\\\").replace("'", "\\'")
         self._on_cluster = f" ON CLUSTER '{cluster}'" if cluster else ""
         self._processes = f"clusterAllReplicas('{cluster}', system.processes)" if cluster else "system.processes"
 
+    def beside(self, columns: Columns) -> Columns:
+        """The same columns of the table beside the live one."""
+        return Columns(columns.table + self._suffix, columns.names)
+
     def standing(self) -> bool:
         """Whether there are any, of a rebuild that is under way or was interrupted."""
-        return any(columns.table + SUFFIX in self._uuids() for columns in REBUILT)
+        return any(columns.table + self._suffix in self._uuids() for columns in self._tables)
 
     def complete(self) -> bool:
         """Whether there is one beside each live table; at the end of the end some are dropped already."""
-        return {columns.table + SUFFIX for columns in REBUILT} <= self._uuids().keys()
+        return {columns.table + self._suffix for columns in self._tables} <= self._uuids().keys()
 
     def exchanged(self, known: Sequence[str]) -> bool:
         """Whether one of these has taken the live table's place."""
@@ -89,10 +97,10 @@ class Shadows:
     def create(self) -> list[str]:
         """Make them anew, empty; returns what they are known by."""
         self.drop()
-        for columns in REBUILT:
-            self._store.command(f"CREATE TABLE {columns.table}{SUFFIX}{self._on_cluster} AS {columns.table}")
+        for columns in self._tables:
+            self._store.command(f"CREATE TABLE {columns.table}{self._suffix}{self._on_cluster} AS {columns.table}")
         uuids = self._uuids()
-        return [f"{columns.table} {uuids[columns.table + SUFFIX]}" for columns in REBUILT]
+        return [f"{columns.table} {uuids[columns.table + self._suffix]}" for columns in self._tables]
 
     def missing(self, known: Sequence[str]) -> bool:
         """Whether one of these is gone: neither beside the live table nor in its place."""
@@ -100,15 +108,15 @@ class Shadows:
 
     def drop(self) -> None:
         """Drop what stands beside the live tables."""
-        for columns in REBUILT:
-            self._store.command(f"DROP TABLE IF EXISTS {columns.table}{SUFFIX}{self._on_cluster} SYNC")
+        for columns in self._tables:
+            self._store.command(f"DROP TABLE IF EXISTS {columns.table}{self._suffix}{self._on_cluster} SYNC")
 
     def copy(self, students: Sequence[str]) -> None:
         """Give students whom nothing is computed for their live rows."""
-        for columns in REBUILT:
+        for columns in self._tables:
             self._store.command(
                 _COPY.substitute(
-                    new=columns.table + SUFFIX,
+                    new=columns.table + self._suffix,
                     old=columns.table,
                     columns=self._names(columns.table),
                     students=listed(students),
@@ -117,15 +125,17 @@ class Shadows:
 
     def carry_forward(self, since: Sequence[int]) -> None:
         """Rows that the live tables got beyond these offsets, by partition, into the shadows."""
-        for columns in REBUILT:
-            self._carry(columns.table, columns.table + SUFFIX, columns, since)
+        for columns in self._tables:
+            self._carry(columns.table, columns.table + self._suffix, columns, since)
 
     def exchange(self, known: Sequence[str]) -> None:
         """Put each in the place of the live table, unless it is there already."""
         wanted = dict(one.split() for one in known)
-        for columns in REBUILT:
+        for columns in self._tables:
             if self._uuids().get(columns.table) != wanted[columns.table]:
-                self._store.command(f"EXCHANGE TABLES {columns.table} AND {columns.table}{SUFFIX}{self._on_cluster}")
+                self._store.command(
+                    f"EXCHANGE TABLES {columns.table} AND {columns.table}{self._suffix}{self._on_cluster}"
+                )
 
     def settle(self, exchanged_at: float) -> None:
         """Return when no insert is under way that began before the exchange; both by the monotonic clock, in s."""
@@ -138,15 +148,15 @@ class Shadows:
     def late(self, since: Sequence[int]) -> list[str]:
         """Students with rows that went into the old tables before the exchange and are not in the new ones yet."""
         found: dict[str, None] = {}
-        for columns in REBUILT:
-            newer = self._newer(columns.table + SUFFIX, columns.table, columns, since)
+        for columns in self._tables:
+            newer = self._newer(columns.table + self._suffix, columns.table, columns, since)
             found |= dict.fromkeys(row[0] for row in rows_of(self._store.read, _STUDENTS.substitute(newer=newer)))
         return list(found)
 
     def carry_over(self, since: Sequence[int]) -> None:
         """After the exchange: those rows, into the new tables."""
-        for columns in REBUILT:
-            self._carry(columns.table + SUFFIX, columns.table, columns, since)
+        for columns in self._tables:
+            self._carry(columns.table + self._suffix, columns.table, columns, since)
 
     def _carry(self, old: str, new: str, columns: Columns, since: Sequence[int]) -> None:
         newer = self._newer(old, new, columns, since)
