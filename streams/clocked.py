@@ -15,6 +15,7 @@ from streams.cases.keeper import CaseKeeper
 from streams.evaluation import Evaluator
 from streams.pipeline import Pipeline
 from streams.roster import RosterSync
+from streams.scores import Scorer
 from streams.sink import Sink, StoppedError
 
 log = get_logger(__name__)
@@ -33,6 +34,7 @@ class Clocked:
     ) -> None:
         self._evaluator = Evaluator(sink, registry, settings.district, clock=_now_us, seconds=time.monotonic)
         self._cases = CaseKeeper(sink, registry, settings.district, _now_us)
+        self._scorer = Scorer(sink, registry, settings.district.timezone, _now_us, time.monotonic)
         self._partition_count = settings.kafka.partitions
         self._silences = Alarms(sink, "silent", _now_us)
         self._roster = RosterSync(sink, registry)
@@ -75,6 +77,8 @@ class Clocked:
         self._partitions.newly_assigned -= whole
         if changed:
             log.info("warnings changed", students=len(changed))
+        if scored := await asyncio.to_thread(self._scorer.score, mine):
+            log.info("lists ordered anew", students=scored)
 
     def _evaluate(self, partitions: set[int], students: set[str]) -> set[str]:
         for partition in sorted(partitions):

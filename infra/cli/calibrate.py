@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli import calibrate_warnings
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
 from infra.dev.bar import Bar, many
 from infra.runtime.settings import Settings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(invoke_without_command=True)
+app.command("warnings")(calibrate_warnings.warnings)
 
 
 @app.callback()

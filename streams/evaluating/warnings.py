@@ -14,11 +14,13 @@ from streams.evaluating.asking import DataFaultError, Tell, quiet
 from streams.evaluating.baselines import baselines
 from streams.evaluating.oulad import courses, presentations
 from streams.evaluating.weeks import Cost, Seen, rows_of
-from streams.ranking.features import LEFT, NAMES, WORK
+from streams.ranking.features import ACTIVITY, LEFT, WORK
 from streams.ranking.fit import Floats, Row, fit
 from streams.ranking.scoring import Ranking, chance, logit
 
 OUTCOME: Final = "withdraws from the course or fails it"
+LONGEST: Final = 280
+"""Days within which it is told: the longest course has 269 days."""
 REPORTED: Final = (2, 4, 8, 12)
 """Weeks that are reported."""
 FITTED: Final = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 20, 24, 28)
@@ -80,11 +82,11 @@ def run(data: Path, train: str, test: str, clicks: bool | None = None, seed: int
 
 
 def _variant(past: list[Seen], future: list[Seen], with_clicks: bool, seed: int, tell: Tell) -> Variant:
-    names = NAMES if with_clicks else (*WORK, LEFT)
+    names = (*WORK, *ACTIVITY, LEFT) if with_clicks else (*WORK, LEFT)
     words = "with clicks" if with_clicks else "without clicks"
     rows = [seen.row for seen in past]
     try:
-        ranking = fit(rows, names, OUTCOME, 280)
+        ranking = fit(rows, names, OUTCOME, LONGEST)
     except ValueError as error:
         raise DataFaultError(str(error)) from None
     weeks = []

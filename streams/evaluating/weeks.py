@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from streams.evaluating.oulad import Course, Student
 from streams.ranking.course import standings
-from streams.ranking.features import LEFT, NAMES, WORK
+from streams.ranking.features import ACTIVITY, LEFT, WORK
 from streams.ranking.fit import Row
 from streams.ranking.progress import Progress
 
@@ -48,7 +48,7 @@ def rows_of(course: Course, weeks: Sequence[int], cost: Cost) -> Iterator[Seen]:
     """Rows of some weeks of a course, one an active student and week; adds to the cost."""
     progress = {student.name: Progress() for student in course.students}
     place = dict.fromkeys(progress, 0)
-    names = NAMES if course.clicks else (*WORK, LEFT)
+    names = (*WORK, *ACTIVITY, LEFT) if course.clicks else (*WORK, LEFT)
     for week in sorted(weeks):
         day = 7 * week
         if day >= course.length:

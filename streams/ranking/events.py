@@ -9,6 +9,9 @@ DUE: Final = "due"
 SUBMITTED: Final = "submitted"
 MARKED: Final = "marked"
 CLICKED: Final = "clicked"
+ATTENDED: Final = "attended"
+MISSED: Final = "missed"
+INCIDENT: Final = "incident"
 
 CONTENT: Final = "content"
 FORUM: Final = "forum"
@@ -29,6 +32,9 @@ class Event(NamedTuple):
     submitted      the item handed in      1 where it was carried over from before (banked), else 0
     marked         the item whose mark     share of the full mark, 0 … 1; the day is the one on which it was visible
     clicked        one of ``TYPES``        number of clicks
+    attended                               –; a school day on which the student was there
+    missed                                 –; a school day at least half of which the student was away
+    incident                               number of reports of behaviour
     =============  ======================  ==========================================================================
     """
 

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log, log1p, sqrt
 from typing import Final
 
 from streams.ranking.own import Own
@@ -28,6 +28,8 @@ WORK: Final = (
     "marks",
 )
 """From registration, expected work and marks."""
+SCHOOL: Final = ("missed_days", "incidents")
+"""From attendance and behaviour."""
 LEFT: Final = "course_left"
 """How many have left the course already: what is said of a course as a whole, where that is known."""
 ACTIVITY: Final = (
@@ -43,7 +45,7 @@ ACTIVITY: Final = (
     "quiz",
 )
 """From clicks."""
-NAMES: Final = (*WORK, *ACTIVITY, LEFT)
+NAMES: Final = (*WORK, *ACTIVITY, *SCHOOL, LEFT)
 
 _LEAST_SPREAD: Final = 0.05
 """Marks of an item are at least this far apart (standard deviation), so that a tie of all blows nothing up."""
@@ -96,6 +98,8 @@ class Peers:
         self.before_start = _Scale(one.before_start for one in students)
         self.forum = _Scale(one.forum for one in students)
         self.quiz = _Scale(one.quiz for one in students)
+        self.missed_days = _Scale(one.missed_days for one in students)
+        self.incidents = _Scale(log1p(one.incidents) for one in students)
         marks: dict[str, list[float]] = defaultdict(list)
         for one in students:
             for item, mark in one.marks:
@@ -131,6 +135,8 @@ def features(one: Own, peers: Peers) -> dict[str, float]:
         "before_start": peers.before_start.ahead(one.before_start),
         "forum": peers.forum.ahead(one.forum),
         "quiz": peers.quiz.ahead(one.quiz),
+        "missed_days": peers.missed_days.ahead(one.missed_days),
+        "incidents": peers.incidents.ahead(log1p(one.incidents)),
         LEFT: peers.left_odds,
     }
 

@@ -31,6 +31,8 @@ class Own:
             ``before_start``, ``forum`` and ``quiz`` of plain numbers.
         inactive: days since the last activity, 60 at most.
         active_days: of the last fourteen.
+        missed_days, days_told: share missed of the school days that were told of, and how many these are.
+        incidents: reports of behaviour.
         change: log1p of the clicks of the last seven days, less that of the seven before.
     """
 
@@ -51,6 +53,9 @@ class Own:
     before_start: float
     forum: float
     quiz: float
+    missed_days: float
+    days_told: int
+    incidents: int
 
 
 def own(progress: Progress, day: int) -> Own:
@@ -64,6 +69,7 @@ def own(progress: Progress, day: int) -> Own:
     counted = [item for item in due if item.mark is not None or item.submitted is None]
     possible = sum(item.weight for item in counted)
     fresh = [item.submitted for item in progress.items.values() if item.submitted is not None and not item.carried_over]
+    told = progress.attended + progress.missed
     return Own(
         lead=float(min(-progress.registered, MOST_LEAD)),
         due=len(due),
@@ -75,6 +81,9 @@ def own(progress: Progress, day: int) -> Own:
         early_last=float(days_early[-1]) if days_early else None,
         since=day - max(fresh, default=0),
         marks=tuple((name, item.mark) for name, item in items if item.mark is not None),
+        missed_days=progress.missed / told if told else 0.0,
+        days_told=told,
+        incidents=progress.incidents,
         **_activity(progress.clicks, day),
     )
 

@@ -9,13 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.ranking.events import CLICKED, DUE, MARKED, REGISTERED, SUBMITTED, TYPES, Event
+from streams.ranking.events import (
+    ATTENDED,
+    CLICKED,
+    DUE,
+    INCIDENT,
+    MARKED,
+    MISSED,
+    REGISTERED,
+    SUBMITTED,
+    TYPES,
+    Event,
+)  # fmt: skip
 
 HALF_LIVES: Final = (3.0, 7.0, 21.0)
 """Days after which a click counts half."""
 RECENT: Final = 14
 """Days whose clicks are kept one by one: two weeks, to compare them."""
 _BEFORE: Final = -(10**6)
+_COUNTED: Final = frozenset({REGISTERED, ATTENDED, MISSED, INCIDENT})
 
 
 @dataclass(slots=True)
@@ -72,19 +84,22 @@ class Clicks:
 
 @dataclass(slots=True)
 class Progress:
-    """A student in a course; ``items`` by id."""
+    """A student in a course; ``items`` by id; days attended and missed, and reports of behaviour, as counts."""
 
     registered: int = 0
     items: dict[str, Item] = field(default_factory=dict)
     clicks: Clicks = field(default_factory=Clicks)
+    attended: int = 0
+    missed: int = 0
+    incidents: int = 0
 
     def extend(self, event: Event) -> None:
         """Take in an event; its day is not before that of the last one."""
         if event.kind == CLICKED:
             self.clicks.add(event.day, event.item, int(event.value))
             return
-        if event.kind == REGISTERED:
-            self.registered = event.day
+        if event.kind in _COUNTED:
+            self._count(event)
             return
         item = self.items.get(event.item)
         if item is None:
@@ -101,3 +116,13 @@ class Progress:
             if item.mark is None or event.day > item.marked or event.value > item.mark:
                 item.mark = event.value
             item.marked = event.day
+
+    def _count(self, event: Event) -> None:
+        if event.kind == REGISTERED:
+            self.registered = event.day
+        elif event.kind == ATTENDED:
+            self.attended += 1
+        elif event.kind == MISSED:
+            self.missed += 1
+        else:
+            self.incidents += int(event.value)

@@ -30,6 +30,8 @@ NAMED: Final[Mapping[str, str]] = {
     "before_start": "activity before the start",
     "forum": "activity in forums",
     "quiz": "activity in quizzes",
+    "missed_days": "school days missed, beside the course",
+    "incidents": "reports of behaviour, beside the course",
     LEFT: "share of the course that has left already",
     COURSE: "how the course ended before",
     BASE: "everybody",
@@ -112,6 +114,10 @@ _TELLING: Final[Mapping[str, Callable[[Standing], str]]] = {
     ),
     "mark_mean": _marks,
     "marks": lambda at: f"{_many(len(at.own.marks), 'mark')} so far, the course {at.peers.marked.mean:.1f}",
+    "missed_days": lambda at: (
+        f"{at.own.missed_days:.0%} of {at.own.days_told} school days missed, the others {at.peers.missed_days.mean:.0%}"
+    ).replace("%", " %"),
+    "incidents": lambda at: _many(at.own.incidents, "report") + " of behaviour",
     LEFT: lambda at: f"{at.peers.left:.0%} of the course have left so far".replace("%", " %"),
     "activity_rank": lambda at: _rank(at.features["activity_rank"], "More active"),
     "inactive": lambda at: f"{at.own.inactive:.0f} days without activity, the course {at.peers.inactive.mean:.0f}",
