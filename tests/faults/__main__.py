@@ -8,9 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.faults import forgetful
 from tests.faults.breaking import break_each
+from tests.faults.forgetful import FORGETFUL
 from tests.faults.jobs import run_schedules
 from tests.faults.report import Verdict, summary
+from tests.faults.stack import DOOR, WORKER
 from tests.faults.variants import VARIANTS
 
 
@@ -24,6 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--break", dest="variant", choices=[*VARIANTS, "all"], help="break an invariant instead: is it noticed?"
     )
+    parser.add_argument("--forgetful", action="store_true", help="workers and ingest remember next to nothing")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="roundtrip-faults-") as scratch:
         began = time.monotonic()
@@ -32,7 +36,8 @@ def main() -> int:
         if arguments.variant:
             names = [*VARIANTS] if arguments.variant == "all" else [arguments.variant]
             return 0 if break_each(path, names, arguments.seed, _say) else 1
-        verdicts, late = run_schedules(path, seeds, arguments.jobs, _tell)
+        commands = (FORGETFUL, forgetful.DOOR) if arguments.forgetful else (WORKER, DOOR)
+        verdicts, late = run_schedules(path, seeds, arguments.jobs, _tell, commands)
         _say(summary(verdicts, late, time.monotonic() - began))
     return 1 if late or not all(verdict.holds for verdict in verdicts) else 0
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.forgetful import DOOR
 from tests.faults.report import Verdict
 from tests.faults.run import STANDSTILL_SECONDS, Runner
 from tests.faults.schedule import quiet
@@ -49,7 +50,7 @@ def broken(stack: FaultStack, name: str, seed: int) -> Broken:
 def break_each(path: Path, names: Sequence[str], seed: int, say: Callable[[str], None]) -> bool:
     """Whether each variant is noticed, and none of its schedules fails with the workers as they are."""
     right = True
-    with FaultStack(path) as stack:
+    with FaultStack(path, door=DOOR) as stack:
         for number, name in enumerate(names):
             control = _runner(stack, name).run(provoking(name, seed + 20 * number))
             right &= control.holds

@@ -14,13 +14,16 @@ from tests.faults.compare import Findings
 from tests.faults.report import Verdict
 from tests.faults.run import Runner
 from tests.faults.schedule import make_schedule
-from tests.faults.stack import FaultStack
+from tests.faults.stack import DOOR, WORKER, Command, FaultStack
+
+Commands = tuple[Command, Command]
 
 
 def run_schedules(
-    path: Path, seeds: range, jobs: int, told: Callable[[Verdict], None]
+    path: Path, seeds: range, jobs: int, told: Callable[[Verdict], None], commands: Commands = (WORKER, DOOR)
 ) -> tuple[list[Verdict], list[Verdict]]:
-    """All verdicts, each also told when it is there, and those of the audits: what changed later.
+    """All verdicts, each also told when it is there, and those of the audits: what changed later. ``commands``:
+    of workers and ingest.
 
     Raises RuntimeError when a process ends without having finished.
     """
@@ -29,7 +32,7 @@ def run_schedules(
     for seed in [*seeds, *[None] * jobs]:
         wanted.put(seed)
     running = [
-        context.Process(target=_job, args=(path / f"stack-{number}", wanted, found), daemon=True)
+        context.Process(target=_job, args=(path / f"stack-{number}", commands, wanted, found), daemon=True)
         for number in range(jobs)
     ]
     verdicts: list[Verdict] = []
@@ -65,10 +68,10 @@ def _started(running: list[Any]) -> Iterator[None]:
             process.join()
 
 
-def _job(path: Path, wanted: Any, found: Any) -> None:
+def _job(path: Path, commands: Commands, wanted: Any, found: Any) -> None:
     """Schedules until there are no more; after one that stalls, on a new stack."""
     for number in count():
-        with FaultStack(path / str(number)) as stack:
+        with FaultStack(path / str(number), *commands) as stack:
             if _serve(stack, wanted, found):
                 break
     found.put(("end", None))

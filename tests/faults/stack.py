@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from sqlalchemy import select
 
@@ -35,6 +35,9 @@ from tests.faults.statements import ALIGNMENTS, CALIBRATION
 
 SESSION_SECONDS = 3.0
 PARTITIONS = 4
+Command = tuple[str, ...]
+WORKER: Final = ("-m", "infra.cli", "worker")
+DOOR: Final = ("-m", "infra.cli", "ingest")
 
 
 class WorkerSlot:
@@ -88,14 +91,15 @@ class WorkerSlot:
 class FaultStack:
     """Everything runs on free ports below ``path``; as a context manager it leaves no process behind.
 
-    ``worker``: the command of the workers, to run variants of them.
+    ``worker`` and ``door``: the commands of workers and ingest, to run variants of them.
     """
 
-    def __init__(self, path: Path, worker: tuple[str, ...] = ("-m", "infra.cli", "worker")) -> None:
+    def __init__(self, path: Path, worker: Command = WORKER, door: Command = DOOR) -> None:
         self.path = path
         self.broker = Broker(path / "kafka")
         self.front = Front(path / "clickhouse")
         self.worker = worker
+        self.door = door
         self.slots = [WorkerSlot(n, path / f"worker-{n}.log", self.front.port) for n in range(WORKERS + 1)]
         self.settings = Settings(
             data_dir=path,
@@ -164,7 +168,14 @@ class FaultStack:
         assert self._ingest is not None
         processes.kill(self._ingest)
 
-    def run_workers(self, worker: tuple[str, ...]) -> None:
+    def run_door(self, door: Command) -> None:
+        """Replace ingest by another; return when it takes statements."""
+        self.door = door
+        self.kill_ingest()
+        self._start_ingest()
+        self._ingest_ready()
+
+    def run_workers(self, worker: Command) -> None:
         """Replace the workers by others; return when these have their partitions."""
         for slot in self.slots[:WORKERS]:
             slot.stop()
@@ -239,12 +250,15 @@ class FaultStack:
         self._start_ingest()
         for slot in self.slots[:WORKERS]:
             self.start_worker(slot)
+        self._ingest_ready()
+
+    def _ingest_ready(self) -> None:
         ready = health.http(f"http://127.0.0.1:{self.settings.ingest.port}/health/ready")
         self.wait(ready, "ingest did not get ready")
 
     def _start_ingest(self) -> None:
         self._ingest = processes.spawn(
-            [sys.executable, "-m", "infra.cli", "ingest"], self.path / "ingest.log", self._environment(self.settings)
+            [sys.executable, *self.door], self.path / "ingest.log", self._environment(self.settings)
         )
 
     def _environment(self, settings: Settings) -> dict[str, str]:

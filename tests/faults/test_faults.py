@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults import forgetful
 from tests.faults.breaking import broken
+from tests.faults.forgetful import FORGETFUL
 from tests.faults.plan import Traits, make_plan
 from tests.faults.run import Runner
 from tests.faults.schedule import Fault, Schedule, make_schedule
-from tests.faults.stack import FaultStack
+from tests.faults.stack import DOOR, WORKER, FaultStack
 from tests.faults.variants import VARIANTS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
@@ -59,6 +61,17 @@ SCHEDULES = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_statement_counts_once_whatever_happens(name: str, runner: Runner) -> None:
     verdict = runner.run(Schedule(1_000_000 + list(SCHEDULES).index(name), SCHEDULES[name]))
+    assert verdict.holds, str(verdict)
+
+
+def test_copies_that_nobody_remembers_are_taken_out_again(stack: FaultStack, runner: Runner) -> None:
+    stack.run_door(forgetful.DOOR)
+    stack.run_workers(FORGETFUL)
+    try:
+        verdict = runner.run(Schedule(1_000_100, [Fault(1.0, "kill worker", 0)]))
+    finally:
+        stack.run_workers(WORKER)
+        stack.run_door(DOOR)
     assert verdict.holds, str(verdict)
 
 

@@ -22,6 +22,7 @@ from streams.rows.tables import Columns, Row
 from streams.sink import Refused, Sink
 from streams.store import ClickHouseStore
 from tests.faults import schedule
+from tests.faults.forgetful import forget
 from tests.faults.plan import PLAIN, Traits
 from tests.faults.schedule import WORKERS, Schedule
 
@@ -117,8 +118,10 @@ class _Elsewhere:
 def corrections_count_each_time() -> None:
     """The same correction, put into the log twice, is told twice: each time where the correction stands.
 
-    Each is put there twice, as after a crash before it was remembered.
+    Each is put there twice, as after a crash before it was remembered. Copies become corrections where memory does not
+    reach back to the first of them.
     """
+    forget()
     remove, put = Correcting._remove, Outbox.put
 
     async def twice(self: Outbox, corrections: Iterable[Correction]) -> list[Correction]:
