@@ -11,7 +11,18 @@ import streamlit as st
 
 from dashboards import components as ui
 from dashboards.access import Area, Role, Viewer, may, sees_classes, sees_students
-from dashboards.screens import classes, district, matrix, operations, plan, provider, queue, sign_in, student
+from dashboards.screens import (
+    classes,
+    district,
+    matrix,
+    model_quality,
+    operations,
+    plan,
+    provider,
+    queue,
+    sign_in,
+    student,
+)
 from dashboards.session import Context, services, signed_in
 
 _ICON = Path(__file__).with_name("icon.svg")
@@ -23,6 +34,7 @@ _PAGES: Final[dict[str, tuple[Callable[[Context], None], str, str]]] = {
     "district": (district.page, "District", "account_balance"),
     "provider": (provider.page, "Providers", "extension"),
     "operations": (operations.page, "Operations", "monitoring"),
+    "quality": (model_quality.page, "Model quality", "fact_check"),
     "student": (student.page, "Student", "person"),
 }
 _FIRST: Final = {
@@ -71,7 +83,7 @@ def allowed(viewer: Viewer) -> list[str]:
     if may(viewer, Area.PROVIDERS).allowed:
         names.append("provider")
     if may(viewer, Area.OPERATIONS).allowed:
-        names.append("operations")
+        names += ["operations", "quality"]
     return [*names, "student"]
 
 
