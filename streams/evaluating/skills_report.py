@@ -72,7 +72,7 @@ def report(data: str, answered: Answered, models: Sequence[Predicted], made_at: 
     ]  # fmt: skip
     note = (
         "AUC with its 95% interval over students. ECE: 10 bins of equal width. The cost is that of predicting and "
-        "learning one answer in the process of this run; models without it are fitted in one go."
+        "learning one answer, processor time of this run; models without it are fitted in one go."
     )
     headlines = [
         f"Of two answers, one right and one wrong, the right one is taken for likelier in {100 * measures['auc']:.1f}"

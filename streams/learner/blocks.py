@@ -12,17 +12,23 @@ import numpy.typing as npt
 from streams.learner.calibration import Calibration
 from streams.learner.fold import learn
 from streams.learner.meeting import meet
-from streams.learner.model import SITUATION_FEATURES, SKILL_FEATURES, STUDENT_FEATURES, skill_values, student_values
+from streams.learner.model import (
+    CROSSES,
+    SITUATION_FEATURES,
+    SKILL_FEATURES,
+    STUDENT_FEATURES,
+    skill_values,
+    student_values,
+)
 from streams.learner.state import Attempt, LearnerState
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 DENSE: Final = 1 + len(STUDENT_FEATURES) + len(SKILL_FEATURES) + len(SITUATION_FEATURES)
-RIDGE_ITEM: Final = 0.5
-RIDGE_SKILL: Final = 0.5
-RIDGES: Final = (0.5, 4.0, 1.5, 4.0, 8.0)
-"""Of items, skills and each of the crosses: chosen by cross-validation over students."""
+ITEM, SKILL, CROSS = range(3)
+"""Kinds of sparse parameters: items, skills, and from CROSS on one for each of the crosses."""
+KINDS: Final = CROSS + len(CROSSES)
 LONGEST: Final = 256
 """Attempts in a block; a student with more has several."""
 _NO_SKILLS: Final = (0.0,) * len(SKILL_FEATURES)
@@ -36,8 +42,7 @@ class Block(NamedTuple):
         last: 1 when it is the student's last block.
         outcomes: shape (n,).
         dense: 1, then the values of the features, shape (n, DENSE).
-        rows, columns, shares, ridges: what is sparse: attempt, parameter, value, and how many answers as expected the
-            parameter is drawn back by; each of shape (k,).
+        rows, columns, shares, kinds: what is sparse: attempt, parameter, value and kind; each of shape (k,).
     """
 
     last: int
@@ -46,7 +51,7 @@ class Block(NamedTuple):
     rows: Ints
     columns: Ints
     shares: Floats
-    ridges: Floats
+    kinds: Ints
 
 
 class Columns(NamedTuple):
@@ -70,12 +75,12 @@ def blocks(attempts: Iterable[Attempt], elo: Calibration, columns: Columns) -> I
         if met.own:
             each = [skill_values(skill) for skill in met.own]
             of_skills = each[0] if len(each) == 1 else tuple(np.mean(each, axis=0).tolist())
-        made.add(columns.items[attempt.item], 1.0, RIDGE_ITEM)
+        made.add(columns.items[attempt.item], 1.0, ITEM)
         for name in attempt.skills:
-            made.add(columns.skills[name], 1.0 / len(attempt.skills), RIDGE_SKILL)
-        for place, ridge in zip(met.places, RIDGES, strict=True):
+            made.add(columns.skills[name], 1.0 / len(attempt.skills), SKILL)
+        for kind, place in enumerate(met.places, CROSS):
             if place >= 0:
-                made.add(columns.crosses + place, 1.0, ridge)
+                made.add(columns.crosses + place, 1.0, kind)
         made.dense.append((1.0, *student_values(state), *of_skills, *met.values))
         made.outcomes.append(attempt.outcome)
         learn(state, met, attempt, 0.0, elo)
@@ -89,18 +94,18 @@ class _Making:
         self.rows: list[int] = []
         self.columns: list[int] = []
         self.shares: list[float] = []
-        self.ridges: list[float] = []
+        self.kinds: list[int] = []
 
-    def add(self, column: int, share: float, ridge: float) -> None:
+    def add(self, column: int, share: float, kind: int) -> None:
         self.rows.append(len(self.outcomes))
         self.columns.append(column)
         self.shares.append(share)
-        self.ridges.append(ridge)
+        self.kinds.append(kind)
 
     def block(self, last: int) -> Block:
         return Block(
             last, np.array(self.outcomes), np.array(self.dense), np.array(self.rows, np.int64),
-            np.array(self.columns, np.int64), np.array(self.shares), np.array(self.ridges),
+            np.array(self.columns, np.int64), np.array(self.shares), np.array(self.kinds, np.int64),
         )  # fmt: skip
 
 
@@ -118,7 +123,7 @@ def student(file: IO[bytes]) -> Iterator[Block]:
         last, n, k = _HEAD.unpack(file.read(_HEAD.size))
         yield Block(
             last, _read(file, n), _read(file, n * DENSE).reshape(n, DENSE), _read(file, k).view(np.int64),
-            _read(file, k).view(np.int64), _read(file, k), _read(file, k),
+            _read(file, k).view(np.int64), _read(file, k), _read(file, k).view(np.int64),
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from streams.learner.blocks import DENSE, Block, Columns, Floats
+from streams.learner.blocks import CROSS, DENSE, ITEM, SKILL, Block, Columns, Floats
 from streams.learner.calibration import FORGETTING, OWN_SKILL, OWN_STUDENT
 from streams.learner.elo import mean, sigmoid
 from streams.learner.model import SITUATION_FEATURES
@@ -20,6 +20,13 @@ RATE: Final = 0.05
 RATE_SLOWING: Final = 0.7
 SPARSE_RATE: Final = 0.3
 SPARSE_SLOWING: Final = 0.5
+RIDGES: Final = np.array((0.5, 0.5, 0.5, 4.0, 1.5, 4.0, 8.0))
+"""Of each kind of sparse parameter: answers as expected that it is drawn back by. Chosen by cross-validation."""
+PARTS: Final = 5
+"""Of a logit: the intercept, the dense features, the item, its skills, the crosses."""
+ROUNDS: Final = 20
+SURE: Final = 5.0
+"""How strongly the scales of the parts are drawn to 1."""
 _TIME: Final = DENSE - len(SITUATION_FEATURES) + SITUATION_FEATURES.index("hours since practice")
 
 
@@ -48,7 +55,7 @@ class Training:
             found, places = np.unique(block.columns, return_inverse=True)
             if not number:
                 self._seen[found] += np.bincount(places)
-            drawn_back = np.bincount(places, block.ridges) * self.sparse[found] / self._seen[found]
+            drawn_back = np.bincount(places, RIDGES[block.kinds]) * self.sparse[found] / self._seen[found]
             pull = np.bincount(places, block.shares * errors[block.rows]) - drawn_back
             self._squares[found] += pull * pull
             self.sparse[found] += sparse_rate * pull / np.sqrt(self._squares[found])
@@ -56,6 +63,53 @@ class Training:
             self._dense_squares += slope * slope
             self.dense += rate * slope / np.sqrt(self._dense_squares)
         return loss
+
+    def parts(self, student: Iterable[Block]) -> tuple[Floats, Floats, Floats]:
+        """Of a student who was not learned from: parts of the logits, shape (n, PARTS), what the own intercepts added,
+        and the outcomes, each of shape (n,)."""
+        own = _Own(self._columns)
+        found, added, outcomes = [], [], []
+        for block in student:
+            n = len(block.outcomes)
+            values = block.shares * self.sparse[block.columns]
+            sparse = [
+                np.bincount(block.rows[chosen], values[chosen], n)
+                for chosen in (block.kinds == ITEM, block.kinds == SKILL, block.kinds >= CROSS)
+            ]
+            dense = np.einsum("ij,j->i", block.dense[:, 1:], self.dense[1:])
+            parts = np.column_stack([np.ones(n), dense, *sparse])
+            logits = parts[:, 1:].sum(axis=1) + self.dense[0]
+            chances = np.clip(block.outcomes - own.follow(block, logits), 1e-9, 1.0 - 1e-9)
+            found.append(parts)
+            added.append(np.log(chances) - np.log1p(-chances) - logits)
+            outcomes.append(block.outcomes)
+        return np.concatenate(found), np.concatenate(added), np.concatenate(outcomes)
+
+    def scale(self, scales: Floats) -> None:
+        """Scale the parts, the intercept being set; see ``scales_of``."""
+        self.dense[0] = scales[0]
+        self.dense[1:] *= scales[1]
+        items = len(self._columns.items)
+        self.sparse[:items] *= scales[2]
+        self.sparse[items : self._columns.crosses] *= scales[3]
+        self.sparse[self._columns.crosses :] *= scales[4]
+
+
+def scales_of(intercept: float, parts: Floats, added: Floats, outcomes: Floats) -> Floats:
+    """Intercept and scales under which the parts say best what became of answers that nothing was learned from.
+
+    They shrink what was fitted too closely, so that chances are calibrated: a logistic on the parts by Newton's method,
+    drawn to what there is (Platt 1999, with one slope for each part).
+    """
+    start = np.array([intercept, *[1.0] * (PARTS - 1)])
+    scales = start.copy()
+    for _ in range(ROUNDS):
+        chances = 1.0 / (1.0 + np.exp(-np.clip(np.einsum("ij,j->i", parts, scales) + added, -30.0, 30.0)))
+        slope = np.einsum("ij,i->j", parts, outcomes - chances) - SURE * (scales - start)
+        bend = np.einsum("ij,i,ik->jk", parts, chances * (1.0 - chances), parts) + SURE * np.eye(PARTS)
+        scales = scales + np.linalg.solve(bend, slope)
+    scales[1:] = np.clip(scales[1:], 0.0, 1.25)
+    return scales
 
 
 class _Own:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streams.learner.calibration import Calibration
 from streams.learner.elo import mean, sigmoid
-from streams.learner.fold import Attempt, LearnerState, SkillState, extend, fold
+from streams.learner.fold import Attempt, LearnerState, extend, fold
 
 NOTHING = Calibration()
 
