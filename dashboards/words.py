@@ -14,10 +14,27 @@ _RULES: Final = {
     "falling_success": "Falling success",
 }
 
+_DISMISSALS: Final = {
+    "incorrect_data": "The data are wrong",
+    "known_and_handled": "Known, and handled",
+    "not_concerning": "Not concerning",
+}
+_STATES: Final = {"raised": "New", "intervention": "Intervention under way"}
+
 
 def rule(code: str) -> str:
     """A warning rule's short name."""
     return _RULES.get(code, code.replace("_", " ").capitalize())
+
+
+def dismissal(code: str) -> str:
+    """Why a case was dismissed."""
+    return _DISMISSALS.get(code, code)
+
+
+def state(code: str) -> str:
+    """Where a case stands."""
+    return _STATES.get(code, code.capitalize())
 
 
 def count(number: float) -> str:

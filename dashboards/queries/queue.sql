@@ -13,4 +13,4 @@ SELECT toString(w.student_id) AS student_id,
 FROM (SELECT * FROM warnings FINAL WHERE status = 'open') AS w
 INNER JOIN allowed AS a ON a.student_id = w.student_id
 ORDER BY raised_on DESC, student_id, rule
-LIMIT 2000
+LIMIT 20000

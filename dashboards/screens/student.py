@@ -11,7 +11,7 @@ from dashboards import charts, people, words
 from dashboards import components as ui
 from dashboards.access import Decision, StudentFacts
 from dashboards.learning import Known, Story
-from dashboards.screens import student_records, student_skill, student_skills
+from dashboards.screens import student_case, student_records, student_skill, student_skills
 from dashboards.session import Context
 from dashboards.store import NotAllowedError, Row
 
@@ -75,10 +75,12 @@ def _student(context: Context, facts: StudentFacts) -> None:
             "No records yet",
             "First signals are expected after ten school days with activity. Nothing is wrong until then.",
         )
-    skills, growth, evidence, who, log = st.tabs(
-        [":material/school: Skills", ":material/trending_up: Growth", ":material/fact_check: Evidence",
-         ":material/shield_person: Who can see this", ":material/history: Access log"]
+    case, skills, growth, evidence, who, log = st.tabs(
+        [":material/assignment_ind: Case", ":material/school: Skills", ":material/trending_up: Growth",
+         ":material/fact_check: Evidence", ":material/shield_person: Who can see this", ":material/history: Access log"]
     )  # fmt: skip
+    with case:
+        student_case.view(context, facts)
     with skills:
         student_skills.ladder(context, facts, mine)
     with growth:

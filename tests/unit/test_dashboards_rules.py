@@ -12,19 +12,20 @@ import pytest
 from kafka.errors import KafkaConnectionError
 
 import dashboards
-from dashboards import broker, palette, words
+from dashboards import broker, mastery, palette, words
 from dashboards.diagnosis import causes
 from dashboards.freshness import State, freshness
 from dashboards.intervals import quantile
 from dashboards.queries import Scope, _parse, load
 from dashboards.screens.operations import ranges
-from dashboards.screens.queue import entries
 from dashboards.suppression import cell
 from infra.runtime.kafka import PartitionLag
 from infra.runtime.reconciliation import Verdict, judge, settled_through
 from infra.runtime.settings import KafkaSettings, Settings
 from infra.runtime.shares import wilson
 from schemas.events import LATENCY_BOUNDS_MS
+from streams.learner import model
+from streams.learner.explaining import Term
 
 NOW = datetime(2026, 11, 20, 16, 42, 7, tzinfo=UTC)
 CHICAGO = ZoneInfo("America/Chicago")
@@ -173,18 +174,6 @@ def test_lists_numbers_and_days_are_said_in_words():
     assert ranges([0, 1, 2, 5]) == "0–2, 5"
 
 
-def test_the_queue_puts_the_newest_warning_first_and_each_student_once():
-    def row(student: str, rule: str, day: int):
-        return {"student_id": student, "grade": 7, "school_id": "s", "rule": rule, "raised_on": date(2026, 11, day),
-                "providers": ["p"]}  # fmt: skip
-
-    found = entries([row("a", "inactivity", 3), row("b", "inactivity", 9), row("a", "falling_success", 5)])
-    assert [entry.student_id for entry in found] == ["b", "a"]
-    assert found[1].newest == date(2026, 11, 5)
-    assert found[1].oldest == date(2026, 11, 3)
-    assert [warning["rule"] for warning in found[1].warnings] == ["falling_success", "inactivity"]
-
-
 def test_each_query_says_what_it_answers_and_who_may_ask():
     for query in load().values():
         assert query.question.endswith("?"), query.name
@@ -291,3 +280,18 @@ def test_what_holds_statements_up_is_named(lags, owners, rows, fault, said):
 def test_catching_up_is_told_and_is_not_grave():
     [cause] = causes([PartitionLag(0, 5_000, 10)], ALL_OWNED, [progress(0)], "", NOW)
     assert not cause.grave
+
+
+def test_each_term_of_the_model_is_said_in_words_of_its_own():
+    own = ("level", "item", "skills", "student's own", "skill's own")
+    names = {*own, *model.STUDENT_FEATURES, *model.SKILL_FEATURES, *model.SITUATION_FEATURES, *model.CROSSES}
+    assert set(mastery.TERMS) == names
+    assert len(set(mastery.TERMS.values())) == len(names)
+
+
+def test_the_strongest_terms_come_first_with_their_sign_and_small_ones_are_left_out():
+    terms = (Term("skill recent 5", 1, 0.4, 0.4), Term("pause", 1, -0.9, -0.9), Term("item", 1, 0.01, 0.01))
+    assert [mastery.contribution(one) for one in mastery.strongest(terms)] == [
+        "the pause before the answer: −0.9",
+        "the last five answers in this skill: +0.4",
+    ]
