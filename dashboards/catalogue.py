@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from dashboards import words
 from dashboards.access import Viewer
+from schemas.registry.insight import line_items
 from schemas.registry.tables import alignments, calendar, prerequisites, providers, schools, sections, skills
 
 
@@ -44,7 +45,7 @@ class Catalogue:
     providers: dict[str, str]
     requires: dict[str, frozenset[str]]
     activities: dict[str, dict[str, int]]
-    """Activities that are aligned to a skill, by provider; an empty provider: of any."""
+    """Activities that are aligned to a skill, by provider (empty: any), but for work that is handed in."""
     school_days: frozenset[date]
 
     def school(self, school_id: str | None) -> str:
@@ -103,8 +104,11 @@ def load(registry: Engine) -> Catalogue:
         for edge in connection.execute(select(prerequisites)):
             requires.setdefault(edge.skill_id, set()).add(edge.requires_id)
         activities: dict[str, dict[str, int]] = {}
-        counted = select(alignments.c.skill_id, alignments.c.provider_id, func.count()).group_by(
-            alignments.c.skill_id, alignments.c.provider_id
+        # Work that is handed in is no resource, though it is aligned like one.
+        counted = (
+            select(alignments.c.skill_id, alignments.c.provider_id, func.count())
+            .where(alignments.c.activity_id.not_in(select(line_items.c.activity_id)))
+            .group_by(alignments.c.skill_id, alignments.c.provider_id)
         )
         for skill, provider, number in connection.execute(counted):
             activities.setdefault(skill, {})[provider] = number

@@ -47,7 +47,9 @@ def mastery(answers: Sequence[Answer], skill: str, lines: Lines, palette: Palett
     ]
     base = alt.Chart(frame)
     area = base.mark_area(color=palette.accent, opacity=0.18).encode(across, alt.Y("low:Q"), alt.Y2("high:Q"))
-    line = base.mark_line(color=palette.accent, strokeWidth=1.8, point={"size": 22}).encode(across, up, tooltip=hover)
+    line = base.mark_line(color=palette.accent, strokeWidth=1.8, point={"size": 22, "color": palette.accent}).encode(
+        across, up, tooltip=hover
+    )
     right = (
         base.transform_filter("datum.outcome >= 0.5")
         .mark_point(shape="circle", filled=True, color=palette.good, size=26, opacity=1)

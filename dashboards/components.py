@@ -206,6 +206,11 @@ def empty(title: str, sentence: str) -> None:
     st.html(f'<div class="rt-state"><b>{text(title)}</b>{text(sentence)}</div>')
 
 
+def remark(sentence: str) -> None:
+    """What a reader may want to know beside the numbers, small and in full contrast."""
+    st.html(f'<div class="rt-soft rt-small">{text(sentence)}</div>')
+
+
 def notice(sentence: str, symbol: str = "warning") -> None:
     """One line that the reader must see before the numbers."""
     st.html(f'<div class="rt-bar" role="status">{icon(symbol, "rt-warn")} {text(sentence)}</div>')

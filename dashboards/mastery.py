@@ -68,13 +68,13 @@ def badge(word: Word) -> str:
 
 
 def span(known: Known) -> str:
-    """The interval of the chance in percent, as in 50–74%."""
+    """The 90% interval of the chance, as in 50–74%."""
     return f"{100 * known.low:.0f}–{100 * known.high:.0f}%"
 
 
 def band(known: Known, *, width: int = 110) -> str:
     """The chance on a line from 0 to 1 with its interval, as HTML."""
-    says = f"{words.percent(known.chance)}, surely between {span(known)}"
+    says = f"{words.percent(known.chance)}, 90% interval {span(known)}"
     return charts.interval(known.low, known.high, known.chance, width=width, says=says)
 
 

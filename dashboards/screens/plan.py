@@ -53,7 +53,7 @@ def _plan(context: Context, found: Class) -> None:
     if alone:
         _alone(context, found, alone)
     _rest(found, nexts)
-    st.caption(
+    ui.remark(
         "Not in the data, so not shown: minutes, language and offline use of resources, and re-assessments other than "
         "work that is due. Groups are made anew from each answer; nothing is assigned from here."
     )
@@ -82,11 +82,11 @@ def _card(
     about = context.catalogue.skills.get(group.skill)
     where = f"{about.domain}, {words.grade(about.grade).lower()}" if about else ""
     facts = {
-        "Where they are": _evidence(found, group),
-        "Sets them apart": apart(context, number, group, together),
+        "Now": _evidence(found, group),
+        "Apart": f"{_others(found, group)}; {apart(context, number, group, together)}",
         "Opens": ", ".join(f"{context.catalogue.skill(skill)} (for {n})" for skill, n in group.leads_to[:2]) or "–",
-        "Resources": _resources(context, group.skill),
-        "Checked next": _due(due.get(group.skill, ())),
+        "Material": _resources(context, group.skill),
+        "Check": _due(due.get(group.skill, ())),
     }
     listed = "".join(f"<dt>{name}</dt><dd>{ui.text(value)}</dd>" for name, value in facts.items())
     names = ", ".join(
@@ -115,6 +115,13 @@ def _evidence(found: Class, group: Group) -> str:
     return f"{listed}; {chances} right expected, n {sum(one.attempts for one in mine)}"
 
 
+def _others(found: Class, group: Group) -> str:
+    """How many of the others need the skill no more."""
+    others = [student for student in found.names if student not in group.members]
+    done = sum(one.word in learning.ONCE_MASTERED for student in others if (one := found.of(student).get(group.skill)))
+    return f"mastered by {done} of the other {len(others)}"
+
+
 def apart(context: Context, number: int, group: Group, together: Sequence[Group]) -> str:
     """What sets a group apart from the others, by prerequisites, in words."""
     graph, name = context.catalogue.requires, context.catalogue.skill
@@ -130,8 +137,8 @@ def apart(context: Context, number: int, group: Group, together: Sequence[Group]
         parts.append(f"no evidence of {name(skill)} for {n} of {len(group.members)}")
     needed = [name(skill) for skill in sorted(graph.get(group.skill, ()))]
     if not parts and needed:
-        parts.append(f"has met {words.names(needed)}; on a line of its own")
-    return "; ".join(parts) or "builds on nothing before it; on a line of its own"
+        parts.append(f"has met {words.names(needed)}")
+    return "; ".join(parts) or "builds on nothing before it"
 
 
 def _resources(context: Context, skill: str) -> str:
@@ -141,14 +148,15 @@ def _resources(context: Context, skill: str) -> str:
     ):
         provider = context.catalogue.provider(key) if key else "any provider"
         listed.append(f"{provider} ({words.plural(number, 'activity', 'activities')})")
-    return words.names(listed) if listed else "none is aligned to it: a gap of the catalogue"
+    return words.names(listed, most=2) if listed else "none is aligned to it: a gap of the catalogue"
 
 
 def _due(work: Sequence[tuple[str, date]]) -> str:
     if not work:
-        return "no work on it is due in the next three weeks"
+        return "no work on it is due within three weeks"
     title, day = work[0]
-    return f"{title}, due {words.day(day)}"
+    more = f", and {len(work) - 1} more" if len(work) > 1 else ""
+    return f"{words.day(day)}: {title}{more}"
 
 
 def _alone(context: Context, found: Class, alone: Sequence[Group]) -> None:

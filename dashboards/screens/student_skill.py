@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import streamlit as st
 
@@ -52,7 +52,7 @@ def _summary(context: Context, now: Known, lines: Lines) -> str:
     """The word, the number it rests on, how sure it is, how old, and why the word is what it is."""
     facts = [
         f"<b>{words.percent(now.chance)}</b> chance of a right answer on an item of median difficulty, "
-        f"90% surely between {mastery.span(now)}",
+        f"90% interval {mastery.span(now)}",
         f"{words.plural(now.attempts, 'answer')} (n), last practised {mastery.practised(now, context.now())}",
         why(now, lines),
     ]
@@ -88,7 +88,7 @@ def _terms(context: Context, chosen: Answer, skill: str, *, newest: bool) -> Non
     rows.append({"term": f"<b>Together: {words.percent(chosen.expected)} expected</b>", "gave": _signed(total)})
     ui.table({"term": "What it looks at", "gave": "#Added (log-odds)"}, rows, says="Terms of the expectation")
     after = chosen.after[skill]
-    st.caption(
+    ui.remark(
         f"It was {_outcome_words(chosen)}; mastery is {words.percent(after.chance)} after it. In the middle of the "
         f"scale, 0.4 moves a chance by about 10 points."
     )
@@ -110,7 +110,7 @@ def _answers(context: Context, facts: StudentFacts, skill: str, answers: list[An
     shown = f"the newest {_NEWEST} of {len(answers)}" if len(answers) > _NEWEST else f"n {len(answers)}"
     ui.section("The answers behind it", f"{shown}; folded under calibration {told.version}")
     if hasty:
-        st.caption(
+        ui.remark(
             f"{words.plural(hasty, 'answer')} given in haste: far quicker than the student's own and the item's usual "
             f"time. Such an answer counts for less."
         )
@@ -138,11 +138,19 @@ def _row(context: Context, student_id: str, skill: str, one: Answer, name: str) 
         "item": ui.text(name or words.activity(one.item)) + again,
         "provider": ui.text(context.catalogue.provider(one.provider_id)),
         "outcome": _outcome(one),
-        "took": words.milliseconds(one.duration_ms) if one.duration_ms >= 0 else "–",
+        "took": _took(one.duration_ms),
         "expected": words.percent(one.expected),
         "after": words.percent(one.after[skill].chance),
         "why": ui.text("; ".join(mastery.contribution(term) for term in mastery.strongest(one.terms, 2)) or "–"),
     }
+
+
+def _took(duration_ms: int) -> str:
+    if duration_ms < 0:
+        return "–"
+    return (
+        words.duration(timedelta(milliseconds=duration_ms)) if duration_ms >= 120_000 else f"{duration_ms / 1000:.0f} s"
+    )
 
 
 def _outcome(one: Answer) -> str:

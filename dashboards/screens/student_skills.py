@@ -174,7 +174,7 @@ def _rungs(
     context: Context, student_id: str, title: str, skills: list[str], mine: Mapping[str, Known],
     blocked: Mapping[str, tuple[str, ...]],
 ) -> None:  # fmt: skip
-    columns = {"word": "Word", "skill": "Skill", "domain": "Domain", "chance": "#Chance right", "band": "90% surely in",
+    columns = {"word": "Word", "skill": "Skill", "domain": "Domain", "chance": "#Chance right", "band": "90% interval",
                "n": "#Answers (n)", "last": "Last practised"}  # fmt: skip
     if title == "Blocked":
         columns["first"] = "Comes first"

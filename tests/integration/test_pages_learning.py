@@ -96,7 +96,7 @@ def test_the_student_page_says_what_goes_well_then_what_is_next_then_the_ladder(
     student, skill = with_answers(district_store)
     text = page_text(student_page(settings, engine, district.staff["teacher"], student))
     assert text.index("Going well") < text.index("Next to learn") < text.index("Chance right")
-    for said in ("90% surely in", "Last practised", "Answers (n)", "Largest gains against the own week before"):
+    for said in ("90% interval", "Last practised", "Answers (n)", "Largest gains against the own week before"):
         assert said in text
     assert f"skill={skill}" in text
 
@@ -105,7 +105,7 @@ def test_a_skill_opens_to_its_answers_and_to_what_each_term_gave(district_store)
     settings, engine, district = district_store
     student, skill = with_answers(district_store)
     text = page_text(student_page(settings, engine, district.staff["teacher"], student, skill=skill))
-    for said in ("chance of a right answer on an item of median difficulty", "90% surely between", "Together:",
+    for said in ("chance of a right answer on an item of median difficulty", "90% interval", "Together:",
                  "The answers behind it", "What the model expected, and why", "Item practice", "Expected",
                  "calibration 0"):  # fmt: skip
         assert said in text
@@ -139,8 +139,8 @@ def test_an_opened_skill_of_a_student_out_of_scope_shows_nothing(district_store)
 
 def test_the_plan_groups_a_class_by_next_skill_and_says_what_sets_groups_apart(district_store, class_page):
     text = page_text(class_page("plan", "teacher"))
-    for said in ("What do I teach to whom tomorrow?", "by next skill", "Where they are", "Sets them apart", "Resources",
-                 "Checked next", "none is aligned to it", "no work on it is due", "Not in the data"):  # fmt: skip
+    for said in ("What do I teach to whom tomorrow?", "by next skill", "Now", "Apart", "mastered by", "Material",
+                 "Check", "none is aligned to it", "no work on it is due", "Not in the data"):  # fmt: skip
         assert said in text
     names = people.student_names(
         district_store[1], viewer_of(district_store, "teacher"),
@@ -152,12 +152,14 @@ def test_the_plan_groups_a_class_by_next_skill_and_says_what_sets_groups_apart(d
 def test_work_that_is_due_and_activities_of_the_catalogue_are_named_with_a_group(district_store, class_page):
     engine = district_store[1]
     rows = [
-        {"provider_id": "provider-lms", "activity_id": f"https://lms.example/{skill}", "skill_id": skill}
+        {"provider_id": provider, "activity_id": f"https://{provider}.example/{skill}", "skill_id": skill}
+        for provider in ("provider-lms", "provider-video")
         for skill in ("ratio-1", "ratio-2", "ratio-3", "number-1", "number-2", "expr-1", "expr-2")
     ]
     work = [
         {"line_item_id": row["skill_id"], "section_id": SECTION, "title": f"Quiz {row['skill_id']}", "kind": "work",
-         "activity_id": row["activity_id"], "due_on": NOW.date(), "term": "", "updated_at": 0} for row in rows
+         "activity_id": row["activity_id"], "due_on": NOW.date(), "term": "", "updated_at": 0}
+        for row in rows if row["provider_id"] == "provider-lms"
     ]  # fmt: skip
     with engine.begin() as connection:
         connection.execute(insert(tables.alignments), rows)
@@ -168,7 +170,8 @@ def test_work_that_is_due_and_activities_of_the_catalogue_are_named_with_a_group
         with engine.begin() as connection:
             connection.execute(delete(insight.line_items))
             connection.execute(delete(tables.alignments))
-    assert "Classroom LMS (1 activity)" in text
+    assert "Video lessons (1 activity)" in text
+    assert "Classroom LMS (" not in text, "work that is handed in is no resource"
     assert "Quiz " in text
 
 
@@ -184,7 +187,7 @@ def test_skills_that_build_on_each_other_are_said_with_their_path_and_no_group_i
             connection.execute(delete(tables.prerequisites).where(tables.prerequisites.c.skill_id == "ratio-1"))
     assert "build on each other" in text
     assert "Understand ratios → Solve percent problems" in text
-    assert "Sets them apart" not in text
+    assert "mastered by" not in text
 
 
 def test_the_matrix_has_a_row_a_student_and_words_with_n_in_its_cells(district_store, class_page):
