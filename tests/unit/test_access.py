@@ -19,9 +19,11 @@ from dashboards.access import (
     StudentFacts,
     Viewer,
     decide,
+    decide_section,
     may,
     provider_filter,
     row_filter,
+    sees_classes,
     sees_students,
 )
 
@@ -165,3 +167,36 @@ def test_every_refusal_and_every_permission_has_its_reason(who, student):
 def test_a_further_scope_never_takes_anything_away(who, scope, student):
     more = Viewer(who.staff_id, who.role, who.scopes | {scope})
     assert decide(more, student).allowed or not decide(who, student).allowed
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "opens"),
+    [
+        (Role.TEACHER, ("section", "sec-a"), True),
+        (Role.TEACHER, ("grade", "sch-1/7"), True),
+        (Role.TEACHER, ("school", "sch-1"), False),
+        (Role.TEACHER, ("section", "sec-b"), False),
+        (Role.COUNSELOR, ("school", "sch-1"), True),
+        (Role.COUNSELOR, ("district", "*"), True),
+        (Role.COUNSELOR, ("caseload", ANNA.student_id), False),
+        (Role.LEADER, ("school", "sch-1"), True),
+        (Role.LEADER, ("district", "*"), False),
+        (Role.OPERATOR, ("section", "sec-a"), False),
+        (Role.PROVIDER, ("section", "sec-a"), False),
+    ],
+)
+def test_a_class_opens_to_its_teacher_and_to_those_with_its_grade_or_school(role, scope, opens):
+    assert decide_section(viewer(role, scope), "sec-a", "sch-1", 7).allowed is opens
+
+
+@given(st.sampled_from(Role), st.sampled_from(["district", "school", "grade", "section", "caseload", "provider"]))
+def test_who_can_open_no_class_has_no_page_of_classes(role, kind):
+    values = {"district": "*", "school": "sch-1", "grade": "sch-1/7", "section": "sec-a"}
+    one = viewer(role, (kind, values.get(kind, "x")))
+    assert sees_classes(one) is decide_section(one, "sec-a", "sch-1", 7).allowed
+
+
+@given(st.sampled_from(Role), st.sampled_from(["school", "grade", "section"]))
+def test_a_class_that_opens_opens_its_students_of_the_same_school_and_grade(role, kind):
+    one = viewer(role, (kind, {"school": "sch-1", "grade": "sch-1/7", "section": "sec-a"}[kind]))
+    assert decide_section(one, "sec-a", "sch-1", 7).allowed is decide(one, ANNA).allowed

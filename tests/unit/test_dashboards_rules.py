@@ -13,6 +13,7 @@ from kafka.errors import KafkaConnectionError
 
 import dashboards
 from dashboards import broker, mastery, palette, words
+from dashboards.catalogue import Catalogue, Skill
 from dashboards.diagnosis import causes
 from dashboards.freshness import State, freshness
 from dashboards.intervals import quantile
@@ -295,3 +296,15 @@ def test_the_strongest_terms_come_first_with_their_sign_and_small_ones_are_left_
         "the pause before the answer: −0.9",
         "the last five answers in this skill: +0.4",
     ]
+
+
+def test_a_class_works_on_the_skills_of_its_subject_in_its_grade_and_in_the_one_before():
+    def skill(subject: str, grade: int | None) -> Skill:
+        return Skill("name", "domain", subject, grade)
+
+    known = {"a5": skill("math", 5), "a6": skill("math", 6), "a7": skill("math", 7), "a8": skill("math", 8),
+             "b7": skill("ela", 7), "any": skill("math", None)}  # fmt: skip
+    catalogue = Catalogue({}, {}, known, {}, {}, {}, frozenset())
+    assert catalogue.worked_on("math", 7) == ["any", "a6", "a7"]
+    assert catalogue.worked_on("math", None) == ["any", "a5", "a6", "a7", "a8"]
+    assert catalogue.worked_on("art", 7) == []
