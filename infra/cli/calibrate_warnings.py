@@ -41,7 +41,7 @@ def warnings(
     """Fit the score on history with known outcomes, measure it on students held out, and keep it as a version."""
     if (labels is None) == (data is None):
         raise UsageFault("name what to fit on: --labels CSV for the store's own history, or --data DIR with --train")
-    from infra.runtime.registry import open_registry
+    from infra.runtime.registry import migrate, open_registry
     from streams import rankings
     from streams.evaluating.asking import DataFaultError
     from streams.evaluating.cross import FOLDS, cross_validated
@@ -50,7 +50,11 @@ def warnings(
     from streams.ranking.fit import fit
 
     settings = load_settings(data_dir)
-    engine = open_registry(settings.registry_url())
+    url = settings.registry_url()
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = open_registry(url)
+    migrate(engine)
     try:
         with _told() as tell:
             if data is not None:

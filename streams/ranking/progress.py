@@ -105,8 +105,9 @@ class Progress:
         if item is None:
             item = self.items[event.item] = Item()
         if event.kind == DUE:
+            weight = event.value if event.value > 0.0 else 1.0
+            item.weight = max(item.weight, weight) if item.due == event.day else weight
             item.due = event.day
-            item.weight = event.value if event.value > 0.0 else 1.0
         elif event.kind == SUBMITTED:
             if item.submitted is None:
                 item.submitted = event.day
