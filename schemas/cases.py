@@ -23,6 +23,8 @@ INTERVENTIONS: Final = (
     "check-in", "mentoring", "tutoring", "attendance plan", "family contact", "schedule change", "referral", "other",
 )  # fmt: skip
 OUTCOMES: Final = ("goal met", "partly met", "not met", "moved")
+COMMAND: Final = "cli:"
+"""Stands before the name of who acts by a command."""
 
 
 class State(StrEnum):
@@ -123,7 +125,7 @@ class CaseFaultError(ValueError):
 
 @dataclass(frozen=True)
 class Ask:
-    """What somebody wants done. ``who``: their staff id; the other fields belong to one action or another."""
+    """What somebody wants done. ``who``: their staff id, or COMMAND and a user; the rest belongs to single actions."""
 
     action: Action
     who: str

@@ -145,7 +145,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class CaseEvent(msgspec.Struct, frozen=True):
-    """One transition of a case (schemas.cases); ``who``: staff id, empty: the rules; ``details``: a JSON object."""
+    """One transition of a case (schemas.cases); ``who``: staff id, cli: and a user, or empty (the rules)."""
 
     event_id: str
     case_id: str

@@ -15,7 +15,7 @@ from dashboards.screens.queue_table import reason
 from dashboards.session import Context
 from dashboards.store import Row
 from infra.runtime.cases import CaseEvent
-from schemas.cases import Action, Case, State
+from schemas.cases import COMMAND, Action, Case, State
 
 _STATEMENTS = 12
 _HISTORY = 40
@@ -92,7 +92,7 @@ def _history(context: Context, found: list[Listed], staff: dict[str, str]) -> No
             {
                 "at": f'<span class="rt-nowrap">{words.moment(_moment(event), context.now(), context.zone)}</span>',
                 "what": ui.text(_action(event)),
-                "who": ui.text(staff.get(event.who, "no longer staff") if event.who else "the rules"),
+                "who": ui.text(_who(event, staff)),
                 "why": ui.text(_why(event, staff)),
             }
             for event in shown
@@ -126,6 +126,12 @@ def _why(event: CaseEvent, staff: dict[str, str]) -> str:
         case _:
             return event.why
     return f"{said}. {event.why}" if event.why else said
+
+
+def _who(event: CaseEvent, staff: dict[str, str]) -> str:
+    if event.who.startswith(COMMAND):
+        return f"{event.who.removeprefix(COMMAND)} (by command)"
+    return staff.get(event.who, "no longer staff") if event.who else "the rules"
 
 
 def _moment(event: CaseEvent) -> datetime:

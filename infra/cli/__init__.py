@@ -10,6 +10,7 @@ from infra.cli import (
     admin,
     calibrate,
     calibration,
+    cases,
     dead_letters,
     evaluate,
     forward,
@@ -35,6 +36,7 @@ app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(calibration.app, name="calibration")
 app.add_typer(replay.app, name="replay")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(cases.app, name="cases")
 app.add_typer(importing.app, name="import")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(admin.app, name="admin")

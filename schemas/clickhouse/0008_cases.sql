@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS case_events
     sequence   UInt32 COMMENT '1, 2, … within the case',
     student_id UUID COMMENT 'student',
     at         DateTime64(6, 'UTC') COMMENT 'when',
-    who        String COMMENT 'staff id; empty: the rules',
+    who        String COMMENT 'staff id; cli: and a user, for a command; empty: the rules',
     action     LowCardinality(String) COMMENT 'raised, warned, eased, woken, cleared, claimed, assigned, released, snoozed, follow_up, intervention, ended or dismissed',
     before     LowCardinality(String) COMMENT 'state before; empty: there was no case',
     after      LowCardinality(String) COMMENT 'state after',

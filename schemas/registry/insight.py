@@ -74,7 +74,7 @@ case_events = Table(
     Column("sequence", Integer, nullable=False, comment="1, 2, … within the case"),
     Column("student_id", String(36), nullable=False, comment="student"),
     Column("at", BigInteger, nullable=False, comment="when"),
-    Column("who", String(36), nullable=False, comment="staff id; empty: the rules"),
+    Column("who", String(36), nullable=False, comment="staff id; cli: and a user; empty: the rules"),
     Column("action", String(24), nullable=False, comment="raised, claimed, assigned, intervention, snoozed, ..."),
     Column("before", String(16), nullable=False, comment="state before; empty: there was no case"),
     Column("after", String(16), nullable=False, comment="state after"),

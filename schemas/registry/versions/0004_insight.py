@@ -162,7 +162,7 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), nullable=False, comment="1, 2, … within the case"),
         sa.Column("student_id", sa.String(length=36), nullable=False, comment="student"),
         sa.Column("at", sa.BigInteger(), nullable=False, comment="when"),
-        sa.Column("who", sa.String(length=36), nullable=False, comment="staff id; empty: the rules"),
+        sa.Column("who", sa.String(length=36), nullable=False, comment="staff id; cli: and a user; empty: the rules"),
         sa.Column(
             "action",
             sa.String(length=24),
