@@ -63,7 +63,7 @@ def options(settings: Settings, store: CommandStore, *, check: bool) -> Options:
     from infra.runtime import kafka
     from infra.runtime.registry import open_registry
     from schemas.partitioning import partition_of
-    from streams.calibrations import active_calibration
+    from streams.calibrations import running_calibration
     from streams.rebuild.comparing import Options
     from streams.rebuild.reading import newest_generation
 
@@ -84,7 +84,7 @@ def options(settings: Settings, store: CommandStore, *, check: bool) -> Options:
         )
     engine = open_registry(settings.registry_url())
     try:
-        calibration = active_calibration(engine)
+        running = running_calibration(engine)
     finally:
         engine.dispose()
     return Options(
@@ -92,7 +92,8 @@ def options(settings: Settings, store: CommandStore, *, check: bool) -> Options:
         generation=own.generation,
         partitions=own.partitions,
         committed={place.partition: place.committed - 1 for place in known},
-        calibration=calibration,
+        calibration=running.calibration,
+        activation=running.activation,
         timezone=settings.district.timezone,
         clock=now_us,
         fold_again=lambda students: _fold_again(settings, topic, students),

@@ -28,7 +28,13 @@ def calibrate(
     context: typer.Context,
     seed: Annotated[int, typer.Option(min=0, help="The same attempts and seed give the same version.")] = 0,
     file: Annotated[
-        Path | None, typer.Option(metavar="TSV", help="Fit on a file (user_id, item_id, timestamp, correct, skill_id).")
+        Path | None,
+        typer.Option(
+            metavar="TSV",
+            exists=True,
+            dir_okay=False,
+            help="Fit on a file (user_id, item_id, timestamp, correct, skill_id).",
+        ),
     ] = None,
     folds: Annotated[int, typer.Option(min=0, max=20, help="Of the cross-validation over students; 0: none.")] = 3,
     data_dir: DataDir = None,

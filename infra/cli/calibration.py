@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def list_versions(data_dir: DataDir = None) -> None:
     if not any(row["active"] for row in found):
         typer.echo("no version is in use: the streams run under the prior, where nothing is known of any item")
     if found:
-        Console(width=None).print(table)
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 @app.command()

@@ -19,13 +19,14 @@ from streams.dedupe import First, Key, Recent, Seen
 from streams.envelopes import envelope_decoder
 from streams.history import Decision, Kept
 from streams.kept import ALWAYS, StudentKey
-from streams.learner.calibration import Calibration
-from streams.learner.fold import Attempt, LearnerState, extend
+from streams.learner.fold import extend, in_python
+from streams.learner.state import Attempt, LearnerState
 from streams.ledger import COUNTS_HEADER, Place, Tally
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows.arrival import Arrival, attempt_row, read, statement_row
 from streams.rows.engagement import DayCount
 from streams.store import StoredLearner
+from tests.bench.calibrated import attempts, fitted
 from tests.bench.figures import Figure
 from tests.bench.workload import ENVELOPE, Mix, envelopes, items
 
@@ -125,23 +126,20 @@ def rows() -> Iterator[Figure]:
 
 
 def fold() -> Iterator[Figure]:
-    """One attempt into its student's states, each timed by itself."""
-    attempts = [
-        (item.student_id, Attempt(item.timestamp, item.statement_id, str(number % 2_500), item.skills, number % 3 / 2))
-        for number, item in enumerate(items(TAKEN, Mix(attempts=1.0)))
-    ]
-    calibration = Calibration()
-    taken: list[int] = []
-    for _ in range(REPEATS):
-        states: dict[str, LearnerState] = {}
-        for student_id, attempt in attempts:
-            state = states.setdefault(student_id, LearnerState())
-            began = time.perf_counter_ns()
-            extend(state, [attempt], calibration)
-            taken.append(time.perf_counter_ns() - began)
-    hundredths = statistics.quantiles(taken, n=100)
-    yield Figure("fold", "an attempt, p50", hundredths[49] / 1e3, "µs", note="one skill each")
-    yield Figure("fold", "an attempt, p99", hundredths[98] / 1e3, "µs")
+    """One attempt into its student's states, each timed by itself, with the extension and without."""
+    made, calibration = attempts(TAKEN), fitted().calibration
+    for name, one in (("an attempt", extend), ("an attempt, plain Python", in_python)):
+        taken: list[int] = []
+        for _ in range(REPEATS):
+            states: dict[str, LearnerState] = {}
+            for student_id, attempt in made:
+                state = states.setdefault(student_id, LearnerState())
+                began = time.perf_counter_ns()
+                one(state, [attempt], calibration)
+                taken.append(time.perf_counter_ns() - began)
+        hundredths = statistics.quantiles(taken, n=100)
+        yield Figure("fold", f"{name}, p50", hundredths[49] / 1e3, "µs", note="one skill each, a fitted calibration")
+        yield Figure("fold", f"{name}, p99", hundredths[98] / 1e3, "µs", 60)
 
 
 def core() -> Iterator[Figure]:
@@ -166,7 +164,7 @@ def make_processor() -> Processor:
         timezone="America/Chicago",
         cached_students=20_000,
         remembered_statements=100_000,
-        calibration=Calibration(),
+        calibration=fitted().calibration,
         clock=lambda: time.time_ns() // 1000,
     )
     return Processor(DECODE, EmptyStore(), options)

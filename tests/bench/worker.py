@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 
 from infra.dev import processes
-from infra.runtime import kafka
+from infra.runtime import kafka, registry
+from tests.bench.calibrated import take_into_use
 from tests.bench.figures import Figure
 from tests.bench.pure import CODEC, told
 from tests.bench.servers import PARTITIONS, Servers, servers, wait_until
@@ -72,6 +73,9 @@ def passing() -> Iterator[Figure]:
 def measure(mix: Mix, count: int) -> Measured:
     """Fill a log, start a worker on it, wait until all is written and committed."""
     with servers() as running:
+        engine = registry.open_registry(running.settings.registry_url())
+        take_into_use(engine)
+        engine.dispose()
         return consume(running, mix, count)
 
 
