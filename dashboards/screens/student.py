@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import charts, people, words
+from dashboards import charts, people, rule_words, words
 from dashboards import components as ui
 from dashboards.access import Decision, StudentFacts
 from dashboards.learning import Known, Story
@@ -122,7 +122,17 @@ def _reasons(context: Context, open_: list[Row], every: list[Row]) -> str:
             f'<div class="rt-card"><h3>{ui.icon("check_circle", "rt-good")} No open warning</h3>'
             f"<p>{ui.text('Nothing stands out against this student’s own past.' + last)}</p></div>"
         )
-    return '<div class="rt-card">' + "".join(_reason(context, row) for row in open_) + "</div>"
+    first, rest = _reason(context, open_[0]), "".join(_short(context, row) for row in open_[1:])
+    more = f"<details><summary>{words.plural(len(open_) - 1, 'more open warning')}</summary>{rest}</details>"
+    return f'<div class="rt-card">{first}{more if rest else ""}</div>'
+
+
+def _short(context: Context, row: Row) -> str:
+    """A warning in two lines; the case opens each to its evidence."""
+    return (
+        f"<p><b>{ui.text(words.rule(row['rule']))}</b>, since {words.since(row['raised_on'], context.today())}<br>"
+        f"{ui.text(row['reason'])}</p>"
+    )
 
 
 def _reason(context: Context, row: Row) -> str:
@@ -155,4 +165,5 @@ def _indicator(row: Row) -> dict[str, str]:
             "Own baseline": f"{words.percent(baseline)} right",
             "Line drawn at": f"{100 * threshold:.0f} points below the baseline",
         }
-    return {"Now": f"{value:g}", "Own baseline": f"{baseline:g}", "Line drawn at": f"{threshold:g}"}
+    said = rule_words.facts(row)
+    return {name: said[name] for name in ("Now", "Line drawn at")}
