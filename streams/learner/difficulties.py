@@ -37,7 +37,7 @@ class Difficulties:
     """Items and skills rated beside the students: the same Elo, read from the other side. Memory: items and skills."""
 
     def __init__(self) -> None:
-        self.attempts = self.students = self.timed = 0
+        self.attempts = self.students = 0
         self.items: dict[str, Rating] = {}
         self.skills: dict[str, Rating] = {}
         self.skills_of: dict[str, tuple[str, ...]] = {}
@@ -53,7 +53,7 @@ class Difficulties:
             self._student, self._own = Rating(), {}
             self.students += 1
         self._digest.update(repr((student_id, *attempt)).encode())
-        timestamp, _, name, names, outcome, duration_ms = attempt
+        _, _, name, names, outcome, duration_ms = attempt
         item = self.items.get(name) or self.items.setdefault(name, Rating())
         self.skills_of[name] = tuple(names)
         own = [self._own.get(skill) or self._own.setdefault(skill, Rating()) for skill in names]
@@ -71,7 +71,6 @@ class Difficulties:
         if duration_ms >= 0:
             total, n = self._durations.get(name, (0.0, 0))
             self._durations[name] = total + log1p(duration_ms), n + 1
-        self.timed += timestamp > 0
         self.attempts += 1
 
     @property

@@ -38,6 +38,8 @@ LEAST_HELD_OUT: Final = 5
 MOST_ANSWERS: Final = 500_000
 LEAST_BITS: Final = 10
 LARGEST_BITS: Final = 20
+SPARE_BITS: Final = 2
+"""The table of crosses has at least as many times two places as there are answers, so that few crosses share one."""
 _DIGITS: Final = 7
 _TELL_EVERY: Final = 10_000
 
@@ -69,7 +71,7 @@ def fit(source: Source, *, version: int, seed: int = 0, progress: Progress | Non
             tell("difficulties", known.attempts)
     if not known.attempts:
         raise ValueError("there are no attempts to fit a calibration on")
-    bits = min(max(known.attempts.bit_length(), LEAST_BITS), LARGEST_BITS)
+    bits = min(max(known.attempts.bit_length() + SPARE_BITS, LEAST_BITS), LARGEST_BITS)
     elo = known.calibration(version)
     start = replace(elo, weights=msgspec.structs.replace(elo.logistic, bits=bits))
     columns = Columns(_numbered(elo.items), _numbered(elo.skills, len(elo.items)), len(elo.items) + len(elo.skills))

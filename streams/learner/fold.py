@@ -49,7 +49,7 @@ from streams.learner.state import (
     Key,
     LearnerState,
     SkillState,
-)  # fmt: skip
+)
 from streams.learner.words import settle
 
 __all__ = ["BEFORE_ALL", "Attempt", "Key", "LearnerState", "SkillState", "extend", "fold", "learn"]

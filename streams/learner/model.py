@@ -40,7 +40,7 @@ from streams.learner.state import (
     STUDENT_WINS,
     LearnerState,
     SkillState,
-)  # fmt: skip
+)
 
 STUDENT_FEATURES: Final = (
     "student rating", "student right", "student wrong", "student recent 2", "student recent 5", "student recent 20",

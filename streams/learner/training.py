@@ -18,9 +18,9 @@ from streams.learner.model import SITUATION_FEATURES
 
 RATE: Final = 0.05
 RATE_SLOWING: Final = 0.7
-SPARSE_RATE: Final = 0.3
+SPARSE_RATE: Final = 0.4
 SPARSE_SLOWING: Final = 0.5
-RIDGES: Final = np.array((0.5, 0.5, 0.5, 4.0, 1.5, 4.0, 8.0))
+RIDGES: Final = np.array((0.5, 0.5, 0.5, 8.0, 1.5, 8.0, 8.0))
 """Of each kind of sparse parameter: answers as expected that it is drawn back by. Chosen by cross-validation."""
 PARTS: Final = 5
 """Of a logit: the intercept, the dense features, the item, its skills, the crosses."""
