@@ -94,12 +94,12 @@ class Outcome:
 class Term:
     """One district and its statements as items; ``end``: when it is over, µs."""
 
-    def __init__(self, settings: Settings, engine: Engine, students: int, days: int) -> None:
+    def __init__(self, settings: Settings, engine: Engine, students: int, days: int, seed: int = DISTRICT_SEED) -> None:
         self.settings = settings
         self.zone = ZoneInfo(settings.district.timezone)
         self.students = students
         last = first_day_after(START, days)
-        self.district = build(DISTRICT_SEED, size=students, start=START, term_days=days)
+        self.district = build(seed, size=students, start=START, term_days=days)
         self.end = midnight_of(last, self.zone)
         with engine.begin() as connection:
             for provider in PROVIDERS:

@@ -17,6 +17,8 @@ _MARKED: Final = f"{SIS.home}/verbs/marked"
 _REPORTED: Final = f"{SIS.home}/verbs/reported"
 _OF_WORK: Final = 0.25
 """Share of a mark that is for handing in at all."""
+_LEEWAY: Final = 0.045
+"""Spread of a teacher's marks around what the work comes to."""
 _SUSPENDED: Final = 0.2
 """Share of incidents that end in a suspension."""
 
@@ -45,7 +47,7 @@ def _share(student: Student, subject: str, period: int, days: range) -> float:
     handed_in = sum(student.traits.handed_in_on(day) for day in some) / len(some)
     right = sum(chance_of_success(student, s, day, harder=-0.6) for day in some for s in skills)
     right /= len(some) * len(skills)
-    leeway = chance(student.student_id, subject, period).gauss(0.0, 0.03)
+    leeway = chance(student.student_id, subject, period).gauss(0.0, _LEEWAY)
     share = _OF_WORK * handed_in + (1 - _OF_WORK) * (0.3 + 0.7 * right) * (0.4 + 0.6 * handed_in) + leeway
     return round(min(0.99, max(0.05, share)), 2)
 
