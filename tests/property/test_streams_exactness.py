@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from schemas import verbs
 from schemas.events import Envelope, Item
 from streams import history
+from streams.corrections.publisher import fold_again
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, fold
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows import tables
 from streams.rows.arrival import read
 from streams.rows.days import LocalDays
+from streams.rows.states import Stamp, skill_row, student_row
+from streams.running import Running
 from tests.fixtures.memory_store import MemoryStore
 from tests.fixtures.record_logs import STUDENTS, left_of, logs
 
@@ -193,3 +196,49 @@ def test_a_new_calibration_folds_a_student_again_when_met(batches: list[list[Ite
     found = store.contents("watermark")["skill_states"]
     fresh = {r["student_id"] for r in store.tables[tables.STATEMENTS].values() if r["offset"] == len(records) - 1}
     assert [row for row in found if row[0] in fresh & met] == [row for row in expected if row[0] in fresh & met]
+
+
+@settings(deadline=None, max_examples=100)
+@given(logs(), st.booleans(), st.data())
+def test_a_switch_of_the_calibration_at_any_moment_ends_as_the_fold_under_the_new_one(
+    batches: list[list[Item]], merging: bool, data: st.DataObject
+) -> None:
+    """A worker that is behind writes on under the old one, states were exchanged long before, somebody else goes on."""
+    envelopes, records = as_log(batches)
+    store = MemoryStore(merging=merging)
+    behind = the_processor(store, envelopes, Calibration())
+    exchanged_at, taken_up_at = sorted(data.draw(st.tuples(*[st.integers(0, len(records))] * 2)))
+    for record in records[:exchanged_at]:
+        store.flush(behind.process([record]))
+    exchange(store, exchanged_at - 1)
+    for record in records[exchanged_at:taken_up_at]:
+        store.flush(behind.process([record]))
+    late = behind.process(records[taken_up_at : taken_up_at + 1])  # it writes that when all is over
+    new = behind if data.draw(st.booleans()) else the_processor(store, envelopes)
+    new.run_under(SWITCHED)
+    for record in records[taken_up_at:]:
+        store.flush(new.process([record]))
+    envelopes.append(Envelope("i", 0, [fold_again(student, 1) for student in STUDENTS]))
+    store.flush(new.process([Record(0, len(records), str(len(records)).encode())]))
+    store.flush(late)
+    assert states_of(store) == states_of(straight(batches))
+
+
+SWITCHED = Running(CALIBRATION, 1, switching=True)
+
+
+def exchange(store: MemoryStore, until: int) -> None:
+    """What a switch puts in place: every student folded under the new calibration up to an offset."""
+    past, removed = store.attempts(dict.fromkeys(STUDENTS, until)), store.removals(STUDENTS)
+    for student in STUDENTS:
+        out = removed.get(student, {})
+        learner = fold((a for a in past[student] if not history.is_out(a.key, out)), CALIBRATION)
+        stamp = Stamp(CALIBRATION.version, 1, 1, 0, until)
+        store.write(tables.SKILL_STATES, [skill_row(student, name, s, stamp) for name, s in learner.skills.items()])
+        if learner.attempts:
+            store.write(tables.STUDENT_STATES, [student_row(student, learner, stamp)])
+
+
+def states_of(store: MemoryStore) -> list[list[tuple[Any, ...]]]:
+    found = store.contents("watermark", "activation")
+    return [found["skill_states"], found["student_states"]]
