@@ -67,7 +67,7 @@ class Progress:
                 self._generation,
                 p,
                 self.last(p),
-                max(self._ends.get(p, -1), self.last(p)),
+                self._end(p),
                 self._stored.get(p, 0),
                 self._checked.get(p, 0),
             )
@@ -79,4 +79,7 @@ class Progress:
         """Rows of sink_progress for the partitions that it was not told of yet what they are folded under."""
         new = [p for p in partitions if self._told.get(p, 0) < self.activation]
         self._told |= dict.fromkeys(new, self.activation)
-        return [(self._generation, p, self.activation) for p in new]
+        return [(self._generation, p, self.last(p), self._end(p), self.activation) for p in new]
+
+    def _end(self, partition: int) -> int:
+        return max(self._ends.get(partition, -1), self.last(partition))

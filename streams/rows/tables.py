@@ -80,7 +80,7 @@ WARNINGS: Final = _columns(
 )
 SCORES: Final = _columns("scores", "student_id day version chance names reasons contributions partition scored_at")
 SINK_PROGRESS: Final = _columns("sink_progress", "generation partition offset end_offset stored_until checked_at")
-SINK_ACTIVATIONS: Final = _columns("sink_progress", "generation partition activation")
+SINK_ACTIVATIONS: Final = _columns("sink_progress", "generation partition offset end_offset activation")
 """Told once, when all that is still to come of a partition is folded under a calibration."""
 SINK_FLUSHES: Final = _columns("sink_flushes", "flushed_at worker partition statements rows flush_ms latency_buckets")
 PROVIDER_MINUTES: Final = _columns(

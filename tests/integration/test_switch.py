@@ -54,7 +54,7 @@ class Beside:
     def hear(self) -> None:
         running = running_calibration(self.engine)
         self.filled.processor.run_under(running)
-        told = [(self.filled.generation, p, running.activation) for p in range(self.filled.partitions)]
+        told = [(self.filled.generation, p, -1, -1, running.activation) for p in range(self.filled.partitions)]
         self.filled.sink.insert(tables.SINK_ACTIVATIONS, told)
 
     def switch(self, version: int, killed_at: str = "", meanwhile: Callable[[], None] = lambda: None) -> Running:

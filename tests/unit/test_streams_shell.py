@@ -274,3 +274,14 @@ def test_a_refused_row_becomes_a_dead_letter_at_its_position() -> None:
     assert key_of(letter) == b"statements/0/7/0"
     assert letter.reason == "refused_by_attempts"
     assert json.loads(letter.payload)["item"] == "x"
+
+
+def test_a_partition_is_told_once_what_it_runs_under_and_claims_nothing_else() -> None:
+    progress = Progress(1)
+    assert progress.activations([0, 1]) == [], "the prior is not told of"
+    progress.activation = 2
+    progress.flushed(1, 7)
+    assert progress.activations([0, 1]) == [(1, 0, -1, -1, 2), (1, 1, 7, 7, 2)]
+    assert progress.activations([0, 1]) == []
+    progress.drop([1])
+    assert progress.activations([0, 1]) == [(1, 1, -1, -1, 2)], "it was somebody else's meanwhile"
