@@ -13,6 +13,7 @@ from schemas.reports import Axis, Figure, Form
 
 _HEIGHT: Final = 235
 _ROW: Final = 24
+_PANEL: Final = 150
 _LETTERS: Final = {"percent": ".0%", "count": ",", "days": ",", "microseconds": ".0f"}
 SHAPES: Final = ("circle", "square", "diamond", "triangle-up", "cross")
 
@@ -131,13 +132,13 @@ def _intervals(figure: Figure, frame: pd.DataFrame, palette: Palette) -> Any:
     names = [line.name for line in figure.series if line.points]
     form = ".0%" if figure.y.form == "percent" else ".2f"
     edge = float(frame[["y", "high"]].max().max())
-    scale = alt.Scale(domain=[0, min(1.0, edge * 1.1)] if figure.y.form == "percent" else [0, edge * 1.1])
+    scale = alt.Scale(domain=[0, edge * 1.05], nice=False)
     panels = []
     for number, name in enumerate(names):
         some = frame[frame["series"] == name].assign(told=lambda rows: "n " + rows["n"].map("{:,}".format))
         side = alt.Axis(title=None, labelLimit=190, grid=False, ticks=False, domain=False) if not number else None
         y = alt.Y("x:N", sort=groups, axis=side, scale=alt.Scale(domain=groups))
-        look = alt.Axis(title=name, format=form, orient="top", tickCount=4, titleAnchor="start", titleColor=palette.ink)
+        look = alt.Axis(title=name, format=form, orient="top", tickCount=3, titleAnchor="start", titleColor=palette.ink)
         base = alt.Chart(some)
         bars = base.mark_rule(strokeWidth=5, opacity=0.3, color=palette.accent).encode(
             alt.X("low:Q", scale=scale, axis=look), alt.X2("high:Q"), y
@@ -148,5 +149,5 @@ def _intervals(figure: Figure, frame: pd.DataFrame, palette: Palette) -> Any:
         told = base.mark_text(align="left", dx=7, fontSize=11, color=palette.soft).encode(
             alt.X("high:Q", scale=scale, axis=look), y, alt.Text("told:N")
         )
-        panels.append((bars + dots + told).properties(height=_ROW * len(groups), width=235))
-    return dress(alt.hconcat(*panels, spacing=26), palette, right=30)
+        panels.append((bars + dots + told).properties(height=_ROW * len(groups), width=_PANEL))
+    return dress(alt.hconcat(*panels, spacing=46), palette, right=46)

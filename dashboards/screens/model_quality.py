@@ -20,6 +20,8 @@ _COMMANDS: Final = {
     "skills": "roundtrip evaluate skills --from-store",
 }
 _CHOICE: Final = "report"
+_ABREAST: Final = 3
+_SHORT: Final = 30
 
 
 def page(context: Context) -> None:
@@ -113,12 +115,23 @@ def _report(context: Context, kept: Kept) -> None:
 
 
 def _section(context: Context, section: Section, key: str) -> None:
-    for number, table in enumerate(section.tables):
-        _table(table, section.title)
-        if number < len(section.figures):
-            _figure(context, section, number, key)
-    for number in range(len(section.tables), len(section.figures)):
-        _figure(context, section, number, key)
+    """Figures stand beside the tables; where there is one for each table, beside its own."""
+    if not section.figures:
+        _tables(section, section.tables)
+    elif len(section.figures) == len(section.tables):
+        for number, table in enumerate(section.tables):
+            left, right = st.columns([1.3, 1], gap="medium")
+            with left:
+                _table(table, section.title)
+            with right:
+                _figure(context, section, number, key)
+    else:
+        left, right = st.columns([1.15, 1], gap="medium") if section.tables else (st.container(), st.container())
+        with left:
+            _tables(section, section.tables)
+        with right:
+            for number in range(len(section.figures)):
+                _figure(context, section, number, key)
 
 
 def _figure(context: Context, section: Section, number: int, key: str) -> None:
@@ -128,6 +141,11 @@ def _figure(context: Context, section: Section, number: int, key: str) -> None:
         ui.chart(drawing, says=f"{figure.title}. {figure.says}", key=f"quality-{key}-{number}")
 
 
+def _tables(section: Section, tables: list[Table]) -> None:
+    for table in tables:
+        _table(table, section.title)
+
+
 def _table(table: Table, title: str) -> None:
     if not table.rows:
         return
@@ -135,8 +153,12 @@ def _table(table: Table, title: str) -> None:
         str(number): ("" if column.form == "text" else "#") + column.title
         for number, column in enumerate(table.columns)
     }
+    stacked = any(sum(isinstance(cell, Estimate) for cell in row) > _ABREAST for row in table.rows)
     rows = [
-        {str(number): _cell(cell, column) for number, (cell, column) in enumerate(zip(row, table.columns, strict=True))}
+        {
+            str(number): _cell(cell, column, stacked)
+            for number, (cell, column) in enumerate(zip(row, table.columns, strict=True))
+        }
         for row in table.rows
     ]
     ui.table(columns, rows, says=table.title or title)
@@ -144,9 +166,13 @@ def _table(table: Table, title: str) -> None:
         st.html(f'<div class="rt-small rt-soft">{ui.text(table.note)}</div>')
 
 
-def _cell(cell: Cell, column: Column) -> str:
+def _cell(cell: Cell, column: Column, stacked: bool) -> str:
+    """A cell as HTML; with many estimates in a row their intervals stand below (``stacked``)."""
     said = ui.text(written(cell, column.form))
+    if column.form == "text" and len(said) <= _SHORT:
+        return f'<span class="rt-nowrap">{said}</span>'
     if not isinstance(cell, Estimate):
         return f'<span class="rt-soft">{said}</span>' if isinstance(cell, str) and column.form != "text" else said
     between = interval(cell, column.form)
-    return f'{said} <span class="rt-small rt-soft">{f"{between}, " if between else ""}n {cell.n:,}</span>'
+    apart = "<br>" if stacked else " "
+    return f'{said}{apart}<span class="rt-small rt-soft">{f"{between}, " if between else ""}n {cell.n:,}</span>'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.context import DataDir, UsageFault, load_settings, require_services
+from infra.cli.context import DataDir, UsageFault, load_settings
 from infra.cli.registry import now_us, registry
 from infra.dev.bar import Bar
 from infra.runtime.quality import STORE, keep
@@ -147,7 +147,11 @@ def _services(data_dir: Path | None) -> Iterator[tuple[Client, Engine]]:
     from infra.runtime.clickhouse import open_clickhouse
 
     settings = load_settings(data_dir)
-    require_services(settings)
+    if not settings.clickhouse.host:
+        raise UsageFault(
+            f"ROUNDTRIP_CLICKHOUSE__HOST not set and no stack runs on {settings.data_dir}: "
+            "start one with `roundtrip demo` or `roundtrip up`, or set it"
+        )
     engine = open_registry(settings.registry_url())
     try:
         with open_clickhouse(settings.clickhouse) as client:

@@ -20,7 +20,7 @@ First = Mapping[str, date]
 class Labelled(NamedTuple):
     """What labels add to the report."""
 
-    section: Section
+    sections: list[Section]
     headlines: list[str]
     measures: dict[str, float]
 
@@ -65,15 +65,17 @@ def labelled(labels: Labels, first: First, roster: Roster, rules: Mapping[str, F
         kind: error_rates(outcomes, flags, [group[student] for student in students])
         for kind, group in roster.groups().items()
     }
-    tables = [Table("", columns, rows, note)]
-    tables += [error_table(f"By {kind.lower()}", found, kind) for kind, found in errors.items()]
+    tables = [error_table(f"By {kind.lower()}", found, kind) for kind, found in errors.items()]
     figures = [error_figure(f"Error rates by {kind.lower()}", found) for kind, found in errors.items()]
     measures = {"listed": float(whole.listed), "happened": float(lead.happened), "lead_days": lead.median}
     measures |= {
         name: found.value for name, found in (("precision", whole.precision), ("recall", whole.recall)) if found
     }
     return Labelled(
-        Section("Against what happened", "", tables, figures),
+        [
+            Section("Against what happened", "", [Table("", columns, rows, note)]),
+            Section("Errors against what happened, for whom", "", tables, figures),
+        ],
         _headlines(whole.precision, whole.recall, lead.median),
         measures,
     )

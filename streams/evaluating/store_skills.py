@@ -137,10 +137,10 @@ def _report(
     headlines = [
         f"Of two answers, one right and one wrong, the platform takes the right one for likelier in "
         f"{100 * area.value:.0f} of 100 cases; guessing would be right in 50.",
-        f"Answers that it gave a chance of {100 * high.predicted:.0f} % were right in {100 * high.observed:.0f} of 100 "
+        f"Answers that it gave a chance of {100 * high.predicted:.0f}% were right in {100 * high.observed:.0f} of 100 "
         f"cases (n {high.n:,}); over all chances it is off by {100 * off:.1f} percentage points.",
         f"{len(set(told.student.tolist())):,} students, {told.outcomes.size:,} answers, "
-        f"{100 * near.value:.0f} % of them right.",
+        f"{100 * near.value:.0f}% of them right.",
     ]
     main = [
         *(
@@ -170,7 +170,7 @@ def _report(
             Section("Main figures", "", [Table("", columns, main, note)]),
             Section(
                 "Do the chances mean what they say?",
-                "Points on the line: of answers said to be right with 70 %, 70 of 100 are.",
+                "Points on the line: of answers said to be right with 70%, 70 of 100 are.",
                 figures=[reliability_figure("Predicted and observed", bins, "a right answer")],
             ),
             Section("With how much evidence?", "", [_by_evidence(told)]),

@@ -22,7 +22,7 @@ from streams.cases.outcomes import RuleOutcome, rule_outcomes
 from streams.evaluating.asking import DataFaultError, Tell, quiet
 from streams.evaluating.roster import Roster, read_labels, read_roster
 from streams.evaluating.store_labels import labelled
-from streams.measures.groups import LEAST
+from streams.measures.groups import LEAST, in_order
 from streams.measures.intervals import share
 from streams.measures.report import Axis, Point, Series
 
@@ -86,7 +86,7 @@ def run(client: Client, engine: Engine, *, now_us: int, labels: Path | None = No
     tell("cases read", len(worked), len(worked))
     sections = [
         Section("What was warned", "", [_by_rule(warned)]),
-        Section("What came of it", _acting(worked), [_cases_table(worked), *_dismissals(outcomes)]),
+        Section("What came of it", _acting(worked), [_cases_table(worked), *_dismissals(outcomes)], _decided(outcomes)),
         _for_whom(warned, worked, roster),
     ]
     judged = [one for one in worked if one.judged]
@@ -99,7 +99,7 @@ def run(client: Client, engine: Engine, *, now_us: int, labels: Path | None = No
     if labels is not None:
         first = _first_warning(warned)
         found = labelled(read_labels(labels, engine, roster), first, roster, _rules_of(warned))
-        sections.insert(0, found.section)
+        sections = [*found.sections, *sections]
         headlines = [*found.headlines, *headlines]
         measures |= found.measures
     days = min(one.raised_on for one in warned), max(one.raised_on for one in warned)
@@ -113,7 +113,7 @@ def run(client: Client, engine: Engine, *, now_us: int, labels: Path | None = No
         "warnings",
         "How good warnings are",
         f"The district's own {len(warned):,} warnings from {days[0]:%-d %B %Y} to {days[1]:%-d %B %Y}, and the "
-        f"{len(worked):,} cases that people made of them.",
+        f"{len(worked):,} cases that were made of them.",
         now_us,
         headlines,
         sections,
@@ -159,7 +159,6 @@ def _by_rule(warned: Iterable[Warned]) -> Table:
     for rule in sorted(by_rule, key=lambda rule: -people[rule]):
         some = by_rule[rule]
         if people[rule] < LEAST:
-            rows.append([words(rule), f"n<{LEAST}", *[None] * 5])
             continue
         status = Counter(one.status for one in some)
         lasted = [(one.cleared_on - one.raised_on).days for one in some if one.cleared_on]
@@ -167,7 +166,13 @@ def _by_rule(warned: Iterable[Warned]) -> Table:
             [words(rule), people[rule], len(some), status["open"], share(status["cleared"], len(some)),
              share(status["withdrawn"], len(some)), median(lasted) if lasted else None]
         )  # fmt: skip
-    return Table("", columns, rows, "Withdrawn: later evidence took its ground away. Open: so many right now.")
+    note = "Withdrawn: later evidence took its ground away. Open: so many right now."
+    return Table("", columns, rows, note + _small([rule for rule in people if people[rule] < LEAST], "students"))
+
+
+def _small(rules: Iterable[str], what: str) -> str:
+    told = ", ".join(sorted(map(words, rules)))
+    return f" Of fewer than {LEAST} {what}, and so not told: {told}." if told else ""
 
 
 def _judged_headline(judged: list[Worked]) -> str:
@@ -216,13 +221,22 @@ def _dismissals(outcomes: list[RuleOutcome]) -> list[Table]:
     rows: list[list[Cell]] = []
     for one in sorted(outcomes, key=lambda one: -one.judged):
         if one.judged < LEAST:
-            told = one.raised if one.raised >= LEAST else None
-            rows.append([words(one.rule), told, f"n<{LEAST}", *[None] * len(titles)])
             continue
         kinds = (one.incorrect_data, one.known_and_handled, one.not_concerning, one.intervened)
         rows.append([words(one.rule), one.raised, one.judged, *(share(count, one.judged) for count in kinds)])
     note = "Decided: dismissed, or an intervention was begun. A case with several rules counts with each of them."
+    note += _small([one.rule for one in outcomes if one.judged < LEAST], "decided cases")
     return [Table("Dismissals by rule", columns, rows, note)]
+
+
+def _decided(outcomes: list[RuleOutcome]) -> list[Figure]:
+    """Of decided cases, by rule: how many should not have been raised, and how many led to help."""
+    enough = {words(one.rule): one for one in outcomes if one.judged >= LEAST}
+    if not enough:
+        return []
+    wrong = {rule: share(one.incorrect_data + one.not_concerning, one.judged) for rule, one in enough.items()}
+    helped = {rule: share(one.intervened, one.judged) for rule, one in enough.items()}
+    return [_figure("Decided cases by rule", {"Should not have been raised": wrong, "Led to help": helped})]
 
 
 def _for_whom(warned: list[Warned], worked: list[Worked], roster: Roster) -> Section:
@@ -235,7 +249,7 @@ def _for_whom(warned: list[Warned], worked: list[Worked], roster: Roster) -> Sec
         said = Counter(group[one.case.student_id] for one in judged if one.wrong and one.case.student_id in group)
         wrong = _rates(of, said)
         hidden = f"n<{LEAST}"
-        rows: list[list[Cell]] = [[name, reach[name] or hidden, wrong.get(name) or hidden] for name in sorted(reach)]
+        rows: list[list[Cell]] = [[name, reach[name] or hidden, wrong.get(name) or hidden] for name in in_order(reach)]
         columns = [Column(kind), Column("Ever warned", "percent"), Column("Of decided cases, wrong", "percent")]
         note = "Wrong: dismissed as incorrect data or as not concerning. Small groups are not told."
         tables.append(Table(f"By {kind.lower()}", columns, rows, note))
@@ -251,8 +265,7 @@ def _rates(sizes: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, Est
 
 def _figure(title: str, rates: Mapping[str, Mapping[str, Estimate | None]]) -> Figure:
     series = [
-        Series(name, [Point(group, one.value, one.low, one.high, one.n) for group, one in sorted(of.items()) if one])
-        for name, of in rates.items()
+        Series(name, [_point(group, one) for group in in_order(of) if (one := of[group])]) for name, of in rates.items()
     ]
     said = [
         f"{line.name}: " + ", ".join(f"{point.x} {100 * (point.y or 0):.0f}% of {point.n:,}" for point in line.points)
@@ -260,6 +273,10 @@ def _figure(title: str, rates: Mapping[str, Mapping[str, Estimate | None]]) -> F
         if line.points
     ]
     return Figure("intervals", title, series, Axis("group", "text"), Axis("share", "percent"), ". ".join(said))
+
+
+def _point(group: str, one: Estimate) -> Point:
+    return Point(group, one.value, one.low, one.high, one.n)
 
 
 def words(code: str) -> str:

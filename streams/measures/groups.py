@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import re
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,6 +33,15 @@ class Errors(NamedTuple):
     precision: Estimate | None
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names as people order them: "grade 6" before "grade 10"."""
+    return sorted(names, key=lambda name: [(int(part), "") if part.isdigit() else (-1, part) for part in _parts(name)])
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in re.split(r"(\d+)", name) if part]
+
+
 def members(
     groups: Sequence[str], who: Sequence[Hashable] | None = None, least: int = LEAST
 ) -> dict[str, NDArray[np.intp] | None]:
@@ -40,7 +50,7 @@ def members(
     ``who``: the student of each row, where a student has several; sizes are of students.
     """
     names = np.asarray(groups, dtype=object)
-    rows = {name: np.flatnonzero(names == name) for name in sorted(set(groups))}
+    rows = {name: np.flatnonzero(names == name) for name in in_order(set(groups))}
     sizes = {name: len(found if who is None else {who[int(row)] for row in found}) for name, found in rows.items()}
     hidden = hidden_groups(sizes, least)
     return {name: None if name in hidden else found for name, found in rows.items()}
