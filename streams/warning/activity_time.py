@@ -1,8 +1,9 @@
 """Rules: much less time of activity, and far fewer answers on an active day, than in the student's own past.
 
 Both measure the student against nobody else: who is slow, but steady, is never behind. Time is summed over school days
-on which the student could be heard of; the pace over days with answers, so that it tells nothing twice that the days
-themselves tell. While a warning is open, the past is the one that it was raised against.
+on which all of the student's usual providers could be heard of: with one of them away there is less of it for no fault
+of the student's. The pace is over such days with answers, so that it tells nothing twice that the days themselves tell.
+While a warning is open, the past is the one that it was raised against.
 
 Sources: time on task as behavioural engagement (Fredricks, Blumenfeld & Paris 2004, Review of Educational Research
 74(1), 59-109); falling activity comes before leaving (Kuzilek et al. 2017, Scientific Data 4, 170171, the data of which
@@ -11,9 +12,11 @@ show it); trajectories tell more than single cuts (Bowers, Sprott & Taff 2013).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from streams.warning.coverage import USUAL_DAYS
 from streams.warning.facts import DayFacts, StudentFacts
 from streams.warning.frame import Frame
 from streams.warning.history import Episode, before, providers_of
@@ -73,7 +76,8 @@ def less_time(facts: StudentFacts, frame: Frame) -> list[Episode]:
 
 def slower_pace(facts: StudentFacts, frame: Frame) -> list[Episode]:
     """Episodes in order; places are days with answers."""
-    practised = [day for day in before(facts.days, frame.today) if day.attempts]
+    whole = set(_heard({day.day: day for day in facts.days if day.activity}, frame)[0])
+    practised = [day for day in before(facts.days, frame.today) if day.attempts and day.day in whole]
 
     def backing(place: int) -> tuple[str, ...]:
         return providers_of(practised[place + 1 - _PACE.recent : place + 1])
@@ -91,16 +95,19 @@ def slower_pace(facts: StudentFacts, frame: Frame) -> list[Episode]:
 
 
 def _heard(by_day: Mapping[int, DayFacts], frame: Frame) -> tuple[list[int], list[tuple[str, ...]]]:
-    """School days since the first active one on which the student could be heard of, with the providers until then."""
+    """School days since the first active one on which the student could be heard of by each of the usual providers,
+    and these: those of the last USUAL_DAYS active days."""
     days: list[int] = []
     providers: list[tuple[str, ...]] = []
+    usual: deque[tuple[str, ...]] = deque(maxlen=USUAL_DAYS)
     own: tuple[str, ...] = ()
     for day in frame.known.days:
         if day >= frame.today:
             break
         if (facts := by_day.get(day)) is not None:
-            own = own if set(own).issuperset(facts.providers) else tuple(sorted({*own, *facts.providers}))
-        if own and frame.known.tells_of(day, own):
+            usual.append(facts.providers)
+            own = tuple(sorted({one for some in usual for one in some}))
+        if own and frame.known.silent.get(day, frozenset()).isdisjoint(own):
             days.append(day)
             providers.append(own)
     return days, providers
