@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 import streamlit as st
 
@@ -142,14 +143,23 @@ def _filters(context: Context, found: list[Entry], names: dict[str, str], seen: 
     grades = sorted({entry.listed.grade for entry in found if entry.listed.grade is not None})
     others = sorted({entry.case.owner for entry in found} - {"", me}, key=lambda one: staff.get(one, one))
     called = {_ME: "Me", _NOBODY: "Nobody yet"}
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="rt-filters"):
-        name = st.text_input("Find", placeholder="Name", key="queue-name", icon=":material/search:", width=150)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="rt-filters"):
+        hidden: Literal["collapsed"] = "collapsed"
+        name = st.text_input(
+            "Find", placeholder="Find a name", key="queue-name", icon=":material/search:", width=170,
+            label_visibility=hidden,
+        )  # fmt: skip
         rule = st.selectbox(
-            "Reason", rules, index=None, placeholder="Any", format_func=words.rule, key="queue-rule", width=180
-        )
-        grade = st.selectbox("Grade", grades, index=None, placeholder="Any", key="queue-grade", width=90)
+            "Reason", rules, index=None, placeholder="Any reason", format_func=words.rule, key="queue-rule", width=180,
+            label_visibility=hidden,
+        )  # fmt: skip
+        grade = st.selectbox(
+            "Grade", grades, index=None, placeholder="Any grade", key="queue-grade", width=120, label_visibility=hidden,
+            format_func=words.grade,
+        )  # fmt: skip
         owner = st.selectbox(
-            "Owner", [_ME, _NOBODY, *others], index=None, placeholder="Anyone", key="queue-owner", width=150,
+            "Owner", [_ME, _NOBODY, *others], index=None, placeholder="Any owner", key="queue-owner", width=150,
+            label_visibility=hidden,
             format_func=lambda one: called.get(one) or staff.get(one, one),
         )  # fmt: skip
         new = st.toggle("New since my last visit", key="queue-new")

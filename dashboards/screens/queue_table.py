@@ -15,7 +15,7 @@ from dashboards.triage import Entry
 from schemas.cases import State
 
 _TREND_DAYS = 28
-_WIDTHS = (0.22, 1, 7)
+_WIDTHS = (0.2, 1, 7.6)
 
 
 def draw(context: Context, shown: Sequence[Entry], names: Mapping[str, str]) -> None:
@@ -29,7 +29,7 @@ def draw(context: Context, shown: Sequence[Entry], names: Mapping[str, str]) -> 
     held = [day for day in days if day in context.catalogue.school_days] or days
     staff = cases.owners(context.registry)
     with st.container(gap=None, key="queue-table"):
-        headings = ("Grade", "Why", f"{len(held)} school days", "Since", "Coverage", "Owner", "Follow-up")
+        headings = ("Grade", "Why", f"{len(held)} days", "Since", "Coverage", "Owner", "Follow-up")
         head = "".join(f"<span>{heading}</span>" for heading in headings)
         _, left, right = st.columns(_WIDTHS)
         left.html('<div class="rt-row rt-th" style="display:block">Student</div>')
@@ -47,29 +47,35 @@ def draw(context: Context, shown: Sequence[Entry], names: Mapping[str, str]) -> 
 
 def _row(context: Context, entry: Entry, trend: list[float], staff: Mapping[str, str]) -> str:
     grade = "–" if entry.listed.grade is None else str(entry.listed.grade)
-    spark = charts.spark(trend, width=118, says="activities on each school day")
+    spark = charts.spark(trend, width=96, says="activities on each school day")
     return (
-        f'<div class="rt-row rt-case"><span>{grade}</span><span>{_why(entry)}</span><span>{spark}</span>'
-        f'<span class="rt-small">{words.since(entry.case.raised_on, context.today())}</span>{coverage(context, entry)}'
-        f'<span class="rt-small">{owner(context, entry, staff)}</span>'
-        f'<span class="rt-small">{follow_up(context, entry)}</span></div>'
+        f'<div class="rt-row rt-case rt-small"><span>{grade}</span><span>{_why(entry)}</span><span>{spark}</span>'
+        f"<span>{_since(context, entry)}</span>{coverage(context, entry)}"
+        f"<span>{owner(context, entry, staff)}</span><span>{follow_up(context, entry)}</span></div>"
     )
 
 
 def _why(entry: Entry) -> str:
-    """The two reasons that weigh most; how many more there are; or that nothing stands any more."""
+    """The two reasons that weigh most, all of them on hover; or that nothing stands any more."""
     if not entry.warnings:
         said = "No warning stands any more; it is open for its owner."
         return f'<span class="rt-reason">{ui.icon("check_circle", "rt-good")} {said}</span>'
     severe = {signal[:2] for signal in entry.case.signals if signal.severe}
-    lines = "".join(
+    lines = [
         f'<span class="rt-reason">{reason(row, severe=(row["rule"], row["raised_on"]) in severe)}</span>'
         for row in entry.warnings[:2]
-    )
-    more = len(entry.warnings) - 2
-    rest = f'<span class="rt-small rt-soft">and {words.plural(more, "more reason")}</span>' if more > 0 else ""
-    order = f"Stands here also because: {' '.join(entry.why)}" if entry.why else ""
-    return f'<span title="{ui.text(order)}">{lines}{rest}</span>'
+    ]
+    if (more := len(entry.warnings) - 2) > 0:
+        lines[1] = f'<span class="rt-more">{lines[1]}<span class="rt-soft rt-nowrap">+ {more} more</span></span>'
+    every = "\n".join(f"{words.rule(row['rule'])}: {row['reason']}" for row in entry.warnings)
+    order = f"\nStands here also because: {' '.join(entry.why)}" if entry.why else ""
+    return f'<span title="{ui.text(every + order)}">{"".join(lines)}</span>'
+
+
+def _since(context: Context, entry: Entry) -> str:
+    """Since when, and how long that is."""
+    days = (context.today() - entry.case.raised_on).days
+    return f"{words.day(entry.case.raised_on)}<br><span class='rt-soft'>{words.plural(days, 'day')}</span>"
 
 
 def reason(row: Row, *, severe: bool = False) -> str:
