@@ -24,7 +24,7 @@ from streams.learner.fold import extend
 from streams.learner.grouping import Group, groups, steps
 from streams.learner.growth import Point, Strengths, Week, by_week, strengths
 from streams.learner.next_skill import CycleError, Graph, Next, Standing, depths, next_skill
-from streams.learner.state import HELD, SKILL_MEMORY, Attempt, LearnerState, SkillState
+from streams.learner.state import HELD, Attempt, LearnerState, SkillState
 from streams.learner.words import ONCE_MASTERED, Lines, Word, word
 
 __all__ = [
@@ -112,7 +112,7 @@ class Story:
 
 def lines(settings: DistrictSettings) -> Lines:
     """Where the district draws the lines of the words."""
-    return Lines(settings.nearly_at, settings.mastered_at, settings.refresh_days)
+    return Lines(settings.nearly_at, settings.mastered_at, settings.refresh_days, settings.mastered_answers)
 
 
 def active(registry: Engine) -> int:
@@ -192,9 +192,7 @@ def _now(state: LearnerState, skill: str, now: datetime, calibration: Calibratio
     one = state.skills[skill]
     faded = mastery(state, skill, _us(now), calibration)
     last = datetime.fromtimestamp(one.last_at / 1e6, UTC)
-    # A state from before the model had its memory is folded again by the stream; until then its lower end holds.
-    held = one.memory[HELD] if len(one.memory) == SKILL_MEMORY else one.low
-    said = word(held, faded.low, faded.high, (now - last) / _DAY, lines)
+    said = word(one.memory[HELD], faded.low, faded.high, one.attempts, (now - last) / _DAY, lines)
     return Known(said, *faded, one.attempts, one.successes, one.recent, last)
 
 

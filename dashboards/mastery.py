@@ -61,6 +61,45 @@ TERMS: Final = {
 """What each term of the model looks at; a test holds the table complete. Recency fades by half over so many answers."""
 
 
+FAMILIES: Final = {
+    "where everyone starts": ("level",),
+    "how hard it is": ("item", "skills", "skills together", "item x ability"),
+    "all answers so far": ("student rating", "student right", "student wrong", "student attempts", "student's own"),
+    "the last answers": (
+        "student recent 2", "student recent 5", "student recent 20", "student against expectation", "last answer",
+    ),
+    "answers in this skill so far": (
+        "skill rating", "skill right", "skill wrong", "skill attempts", "skill practised", "skill's own",
+    ),
+    "the last answers in this skill": (
+        "skill recent 2", "skill recent 5", "skill recent 20", "skill against expectation", "skills x last three",
+    ),
+    "this item before": ("item right before", "item wrong before"),
+    "time since practice": (
+        "hours since practice", "hours since practice x balance", "practice over a week ago", "answers since practice",
+        "answers since practice x balance",
+    ),
+    "what came just before": (
+        "same skills again", "same skills again x last answer", "item x last item", "skills x last skills", "pause",
+    ),
+}  # fmt: skip
+"""Kinds of terms: those of a kind are fitted together and balance each other, so that their sum says more than each."""
+
+_KIND: Final = {name: family for family, names in FAMILIES.items() for name in names}
+
+
+def families(terms: tuple[Term, ...]) -> list[tuple[str, float, list[Term]]]:
+    """Kinds of terms with their sums and terms, the largest first; what moved nothing is left out."""
+    found: dict[str, list[Term]] = {}
+    for one in terms:
+        found.setdefault(_KIND[one.name], []).append(one)
+    summed = [
+        (family, sum(one.contribution for one in own), sorted(own, key=lambda one: (-abs(one.contribution), one.name)))
+        for family, own in found.items()
+    ]
+    return sorted((one for one in summed if abs(one[1]) >= 0.005), key=lambda one: -abs(one[1]))
+
+
 def badge(word: Word) -> str:
     """The word with its symbol, as HTML."""
     symbol, colour = SYMBOLS[word]

@@ -9,12 +9,11 @@ import streamlit as st
 from dashboards import charts_learning, learning, mastery, words
 from dashboards import components as ui
 from dashboards.access import StudentFacts
-from dashboards.learning import Answer, Known, Lines, Story, Word
+from dashboards.learning import Answer, Known, Lines, Story, Term, Word
 from dashboards.screens import student_skills
 from dashboards.session import Context
 
 _NEWEST = 30
-_TERMS = 12
 
 
 def page(context: Context, facts: StudentFacts, skill: str) -> None:
@@ -69,22 +68,22 @@ def why(now: Known, lines: Lines) -> str:
         case Word.REFRESH:
             return f"It was mastered; without practice since, mastery above {mastered} is no longer sure"
         case Word.NEARLY:
+            if now.attempts < lines.answers and now.low >= lines.mastered:
+                return f"Nearly mastered: on fewer than {lines.answers} answers nothing is called mastered"
             return f"Nearly mastered: the interval lies above {nearly}, not yet all of it above {mastered}"
         case _:
             return f"Emerging: the interval has not been wholly above {nearly} yet, or has fallen below"
 
 
 def _terms(context: Context, chosen: Answer, skill: str, *, newest: bool) -> None:
-    """Every term of one answer's expectation, largest first, with what they add up to."""
+    """What each kind of term added to one answer's expectation, the largest first, and what they add up to."""
     when = f"{chosen.at.astimezone(context.zone):%-d %b, %H:%M}"
     ui.section("What the model expected, and why", f"{'newest answer' if newest else 'answer'} of {when}")
-    terms = sorted(chosen.terms, key=lambda one: -abs(one.contribution))
     rows = [
-        {"term": ui.text(mastery.term(one).capitalize()), "gave": _signed(one.contribution)} for one in terms[:_TERMS]
+        {"term": f"{ui.text(family.capitalize())}<br>{_largest(terms)}", "gave": _signed(total)}
+        for family, total, terms in mastery.families(chosen.terms)
     ]
-    if rest := terms[_TERMS:]:
-        rows.append({"term": f"{len(rest)} more terms together", "gave": _signed(sum(t.contribution for t in rest))})
-    total = sum(one.contribution for one in terms)
+    total = sum(one.contribution for one in chosen.terms)
     rows.append({"term": f"<b>Together: {words.percent(chosen.expected)} expected</b>", "gave": _signed(total)})
     ui.table({"term": "What it looks at", "gave": "#Added (log-odds)"}, rows, says="Terms of the expectation")
     after = chosen.after[skill]
@@ -92,6 +91,14 @@ def _terms(context: Context, chosen: Answer, skill: str, *, newest: bool) -> Non
         f"It was {_outcome_words(chosen)}; mastery is {words.percent(after.chance)} after it. In the middle of the "
         f"scale, 0.4 moves a chance by about 10 points."
     )
+
+
+def _largest(terms: list[Term]) -> str:
+    """The two largest terms of a kind, where it has more than one; HTML."""
+    if len(terms) < 2:
+        return ""
+    said = "; ".join(mastery.contribution(one) for one in terms[:2])
+    return f'<span class="rt-soft rt-small">{ui.text(said)}</span>'
 
 
 def _signed(value: float) -> str:

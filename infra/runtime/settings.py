@@ -255,6 +255,7 @@ class DistrictSettings(_Section):
     mastered_at: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.7, description="a skill is mastered when the chance of a right answer surely lies above this"
     )
+    mastered_answers: Annotated[int, Field(ge=1)] = Field(5, description="no skill is called mastered on fewer answers")
     refresh_days: Annotated[int, Field(ge=1)] = Field(
         60, description="a mastered skill needs a refresh after so many days without practice"
     )

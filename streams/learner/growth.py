@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from streams.learner.words import ONCE_MASTERED, Lines, level, settle
+from streams.learner.words import Lines, Word, level, settle
 
 
 class Point(NamedTuple):
@@ -62,6 +63,7 @@ def by_week(points: Iterable[Point], day_of: Callable[[int], date], lines: Lines
     weeks: list[Week] = []
     now: dict[str, float] = {}
     held: dict[str, float] = {}
+    tried: Counter[str] = Counter()
     start: date | None = None
     practised: set[str] = set()
     was: frozenset[str] = frozenset()
@@ -71,7 +73,9 @@ def by_week(points: Iterable[Point], day_of: Callable[[int], date], lines: Lines
         nonlocal was
         before = weeks[-1].mastery if weeks else {}
         moved = {skill: now[skill] - before[skill] for skill in practised if skill in before}
-        mastered = frozenset(skill for skill, value in held.items() if level(value, lines) in ONCE_MASTERED)
+        mastered = frozenset(
+            skill for skill, value in held.items() if level(value, tried[skill], lines) is Word.MASTERED
+        )
         gains = dict(sorted(moved.items(), key=lambda item: (-item[1], item[0])))
         weeks.append(Week(monday, len(answers), dict(now), gains, tuple(sorted(mastered - was)), len(mastered)))
         was = mastered
@@ -86,6 +90,7 @@ def by_week(points: Iterable[Point], day_of: Callable[[int], date], lines: Lines
         now[point.skill] = point.chance
         held[point.skill] = settle(held.get(point.skill), point.low, point.high)
         practised.add(point.skill)
+        tried[point.skill] += 1
         answers.add(point.number)
     if start is not None:
         close(start)

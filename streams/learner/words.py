@@ -34,11 +34,13 @@ class Lines(NamedTuple):
         nearly: chance of a right answer on an item of median difficulty from which on a skill is nearly mastered.
         mastered: the chance from which on it is mastered.
         refresh_days: days without practice after which what was mastered needs a refresh.
+        answers: answers below which nothing is called mastered, whatever other skills let expect.
     """
 
     nearly: float = 0.5
     mastered: float = 0.7
     refresh_days: float = 60.0
+    answers: int = 5
 
 
 def settle(held: float | None, low: float, high: float) -> float:
@@ -59,20 +61,21 @@ def held_after(intervals: Iterable[tuple[float, float]]) -> float | None:
     return held
 
 
-def level(held: float, lines: Lines) -> Word:
-    """The word of a held value, as of the last answer."""
-    if held >= lines.mastered:
+def level(held: float, answers: int, lines: Lines) -> Word:
+    """The word of a held value after so many answers, as of the last one."""
+    if held >= lines.mastered and answers >= lines.answers:
         return Word.MASTERED
     return Word.NEARLY if held >= lines.nearly else Word.EMERGING
 
 
-def word(held: float | None, low: float, high: float, days: float, lines: Lines) -> Word:
+def word(held: float | None, low: float, high: float, answers: int, days: float, lines: Lines) -> Word:
     """The word now.
 
     Args:
         held: the held value after the last answer; None when there was none.
         low: lower end of the interval now, faded by the time since practice.
         high: its upper end.
+        answers: how many there were.
         days: days since the last answer.
         lines: where words begin.
 
@@ -80,7 +83,7 @@ def word(held: float | None, low: float, high: float, days: float, lines: Lines)
     """
     if held is None:
         return Word.NOT_STARTED
-    then, now = level(held, lines), level(settle(held, low, high), lines)
+    then, now = level(held, answers, lines), level(settle(held, low, high), answers, lines)
     if then is Word.MASTERED and (now is not Word.MASTERED or days >= lines.refresh_days):
         return Word.REFRESH
     return now if now is not Word.MASTERED else then

@@ -288,6 +288,16 @@ def test_each_term_of_the_model_is_said_in_words_of_its_own():
     names = {*own, *model.STUDENT_FEATURES, *model.SKILL_FEATURES, *model.SITUATION_FEATURES, *model.CROSSES}
     assert set(mastery.TERMS) == names
     assert len(set(mastery.TERMS.values())) == len(names)
+    assert sorted(name for family in mastery.FAMILIES.values() for name in family) == sorted(names)
+
+
+def test_terms_of_a_kind_are_told_by_their_sum():
+    terms = (Term("skill recent 5", 1, 0.4, 0.4), Term("skill recent 2", 1, -0.6, -0.6), Term("item", 1, 0.1, 0.1))
+    (first, total, own), second = mastery.families(terms)
+    assert (first, round(total, 6), [one.name for one in own]) == (
+        "the last answers in this skill", -0.2, ["skill recent 2", "skill recent 5"],
+    )  # fmt: skip
+    assert second[0] == "how hard it is"
 
 
 def test_the_strongest_terms_come_first_with_their_sign_and_small_ones_are_left_out():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.learner.growth import Point, by_week, strengths
 from streams.learner.words import Lines
 
-LINES = Lines(0.5, 0.7, 60)
+LINES = Lines(0.5, 0.7, 60, 1)
 MONDAY = datetime(2026, 9, 7, 15, tzinfo=UTC)
 
 
