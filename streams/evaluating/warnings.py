@@ -97,9 +97,9 @@ def _variant(past: list[Seen], future: list[Seen], with_clicks: bool, seed: int,
         before = [seen for seen in past if seen.row.week == week]
         if not here or not before:
             continue
-        began = time.perf_counter()
+        began = time.thread_time()
         ours = score(ranking, [seen.row for seen in here])
-        spent += time.perf_counter() - began
+        spent += time.thread_time() - began
         scored += len(here)
         weeks.append(Scored(week, here, {parts.OURS: ours, **baselines(before, here, names, seed)}))
     tell(f"score {words}", len(REPORTED), len(REPORTED))

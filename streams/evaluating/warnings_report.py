@@ -51,7 +51,7 @@ def report(
     return Report(
         "warnings",
         "Early warning: order of the list",
-        f"{data}: fitted on {train}, tested once on {test}",
+        f"{data}: fitted on {train}, tested on {test}",
         made_at,
         _headlines(variants[0], measures),
         sections,
@@ -250,6 +250,7 @@ def _audit(scored: Scored, words: str) -> list[Section]:
         names = [scored.rows[place].groups[group] for place in places]
         errors = error_rates(had[places], listed[places], names)
         title = group.replace("_", " ")
+        tables.append(_ranked(title, names, had[places], ours[places]))
         tables.append(error_table(f"By {title}", errors, title.capitalize()))
         figures.append(error_figure(f"Errors by {title}", errors))
     if not tables:
@@ -259,6 +260,18 @@ def _audit(scored: Scored, words: str) -> list[Section]:
         " them. A student in several courses counts once."
     )
     return [Section(f"For whom it is wrong, {words}", text, tables, figures)]
+
+
+def _ranked(title: str, names: Sequence[str], had: Floats, ours: Floats) -> Table:
+    """How well students of one group are told from each other: it may differ where error rates hardly do."""
+    rows: list[list[Cell]] = []
+    for name, places in members(names).items():
+        if places is None:
+            rows.append([name, "n<10", None, None])
+        else:
+            rows.append([name, len(places), _auc(had[places], ours[places]), ece(had[places], ours[places])])
+    columns = [Column(title.capitalize()), Column("Students", "count"), Column("AUC"), Column("ECE")]
+    return Table(f"Order and chances by {title}", columns, rows)
 
 
 def _weights(variant: Variant, week: int) -> Table:

@@ -20,6 +20,8 @@ INVERSE_PENALTY: Final = 0.1
 """C of scikit-learn, on standardised features; between 0.01 and 0.1 cross-validation sees no difference."""
 LEFT_WEIGHT: Final = 0.25
 """Weight of the log odds of having left so far. A handful of courses cannot fit it; chosen by cross-validation."""
+LEFT_FROM: Final = 3
+"""Week before which too few have left for it to tell anything; also by cross-validation."""
 COURSE_PRIOR: Final = 100.0
 """Information (sum of p(1 − p)) that a course's offset is shrunk by: another year is not the same course."""
 LEAST_ROWS: Final = 50
@@ -70,7 +72,7 @@ def _fit_week(week: int, rows: Sequence[Row], names: Sequence[str]) -> WeekWeigh
     scaled = (values - means) / spreads
     free = np.array([name != LEFT for name in names])
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1_000, tol=1e-8).fit(scaled[:, free], had)
-    weights, base = np.full(len(names), LEFT_WEIGHT), float(model.intercept_[0])
+    weights, base = np.full(len(names), LEFT_WEIGHT if week >= LEFT_FROM else 0.0), float(model.intercept_[0])
     weights[free] = model.coef_[0]
     said = 1.0 / (1.0 + np.exp(-(scaled @ weights + base)))
     return WeekWeights(
