@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, select
 
 from infra.runtime.settings import DistrictSettings
-from schemas import verbs
 from schemas.registry.tables import calendar, schools
 from streams.facts import FactsReader
 from streams.rows import tables
@@ -37,9 +36,6 @@ _WARNINGS = Template(
 )
 _STUDENTS = Template("SELECT DISTINCT student_id FROM student_days WHERE partition = $partition")
 _SIZES = "SELECT school_id, count() FROM roster FINAL GROUP BY school_id"
-_RECORDERS = Template("SELECT DISTINCT provider_id FROM statements WHERE verb IN $verbs").substitute(
-    verbs=(verbs.ATTENDED, verbs.ABSENT, verbs.REPORTED)
-)
 _ACTIVE = Template(
     "SELECT r.school_id, provider, toUInt16(d.day), countIf(activity > 0), countIf(attended + absent > 0),"
     " countIf(absent > 0 AND absent >= attended) FROM"
@@ -82,7 +78,6 @@ class Evaluator:
         self._school_days = SchoolDays(())
         self._sizes: dict[str, int] = {}
         self._lowest: dict[str, int] = {}
-        self._recorders: tuple[str, ...] = ()
         self._heard: dict[tuple[str, str], dict[int, _Heard]] = {}
         self._coverage: dict[str, Coverage] = {}
         self._frames: dict[tuple[str, int | None], Frame] = {}
@@ -104,13 +99,12 @@ class Evaluator:
         expected = False
         if whole:
             expected = self._reader.refresh(today)
-            self._recorders = tuple(sorted(provider for (provider,) in self._rows(_RECORDERS)))
             self._whole_at = now
         self._read_schools()
         self._listen(since=0 if whole else today - RECENT_DAYS)
         everywhere: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         for (_, provider), by_day in self._heard.items():
-            if provider != _ALL:
+            if provider != _ALL and provider not in self._reader.recorders:
                 for day, heard in by_day.items():
                     everywhere[provider][day] += heard.active
         self._coverage = {school: self._coverage_of(school, everywhere) for school in {"", *self._sizes}}
@@ -197,8 +191,12 @@ class Evaluator:
         days = [day for day in self._school_days.of(school) if day <= self._today]
         if not school:  # nobody is on its roster: nothing is known of it but the calendar
             return Coverage(days)
-        here = {provider: by_day for (of, provider), by_day in self._heard.items() if of == school}
-        everybody = here.pop(_ALL, {})
+        everybody = self._heard.get((school, _ALL), {})
+        here = {
+            provider: by_day
+            for (of, provider), by_day in self._heard.items()
+            if of == school and provider != _ALL and provider not in self._reader.recorders
+        }
         active = {provider: {day: heard.active for day, heard in by_day.items()} for provider, by_day in here.items()}
         told = coverage(
             days,
@@ -210,7 +208,7 @@ class Evaluator:
         return replace(
             told,
             astray=astray({day: (heard.recorded, heard.missed) for day, heard in everybody.items()}),
-            recorders=self._recorders,
+            recorders=self._reader.recorders,
             lowest_grade=self._lowest.get(school, 0),
         )
 

@@ -33,6 +33,7 @@ _DAYS = Template(
 _ROSTER = Template("SELECT student_id, school_id, grade, sections FROM roster FINAL PREWHERE student_id IN ($students)")
 _WORDS = {
     "handed_in": str((verbs.SUBMITTED, verbs.COMPLETED, verbs.ANSWERED, verbs.PASSED, verbs.FAILED)),
+    "recorded": str((verbs.ATTENDED, verbs.ABSENT, verbs.REPORTED)),
     "reported": f"'{verbs.REPORTED}'",
     "behavior": f"'{BEHAVIOR}'",
     "suspension": f"'{SUSPENSION}'",
@@ -63,6 +64,7 @@ _SCORES = Template(
     "SELECT student_id, item, toUnixTimestamp64Micro(timestamp) AS at, outcome, provider_id FROM attempts FINAL"
     " PREWHERE student_id IN ($students) WHERE item IN ($activities) ORDER BY student_id, at, statement_id"
 )
+_RECORDERS = _with_words("SELECT DISTINCT provider_id FROM statements WHERE verb IN $recorded")
 _HEARD = _with_words(
     "SELECT activity, groupArray(at) FROM (SELECT activity, student_id, min(toUnixTimestamp64Micro(timestamp)) AS at"
     " FROM statements WHERE verb IN $handed_in AND activity IN ($activities) GROUP BY 1, 2) GROUP BY 1"
@@ -92,7 +94,13 @@ class Known(NamedTuple):
 
 
 class FactsReader:
-    """One thread at a time."""
+    """One thread at a time.
+
+    ``recorders`` are the providers that tell of attendance and incidents, sorted: what they tell is no activity of a
+    student's own, and neither is their silence.
+    """
+
+    recorders: tuple[str, ...] = ()
 
     def __init__(self, sink: Sink, registry: Engine, days: LocalDays) -> None:
         self._sink = sink
@@ -105,6 +113,7 @@ class FactsReader:
 
     def refresh(self, today: int) -> bool:
         """Read what the district shares; True when other work or marks are expected than before."""
+        self.recorders = tuple(sorted(provider for (provider,) in self._rows(_RECORDERS.substitute())))
         items, sizes = self._expected(today)
         changed = items != self._items
         self._items = items
@@ -124,9 +133,10 @@ class FactsReader:
         partitions: dict[str, int] = {}
         for student, day, *counts, partition in self._rows(_DAYS.substitute(students=listed)):
             activity, attempts, successes, providers, attended, absent, incidents, lasted = counts
-            days[student].append(
-                DayFacts(day, activity, attempts, successes, tuple(providers), attended, absent, incidents, lasted)
-            )
+            own = tuple(provider for provider in providers if provider not in self.recorders)
+            if not own:
+                activity = attempts = successes = 0
+            days[student].append(DayFacts(day, activity, attempts, successes, own, attended, absent, incidents, lasted))
             partitions[student] = partition
         self._suspend(days)
         placed = {student: rest for student, *rest in self._rows(_ROSTER.substitute(students=listed))}

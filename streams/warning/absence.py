@@ -10,7 +10,7 @@ graders at or below 80 % attendance rarely graduate (Balfanz, Herzog & Mac Iver 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from streams.warning.facts import StudentFacts
@@ -24,6 +24,8 @@ CHRONIC = "chronic_absence"
 RISING = "rising_absence"
 LEAST_DAYS = 20
 """Recorded days of the year before which a share of them tells nothing."""
+LEAST_MISSED_OF_YEAR = 3
+"""Missed days below which a share of few days tells nothing."""
 YEAR_DAYS = 180
 CLEAR_AT = 0.8
 """Share of the line of raising below which chronic absence clears."""
@@ -44,7 +46,7 @@ class _Record(NamedTuple):
 def episodes(facts: StudentFacts, frame: Frame) -> list[Episode]:
     """Episodes of both rules, each in order; places are school days."""
     missed = {day.day for day in facts.days if day.missed}
-    if len(missed) < 2:  # the least that either rule asks for, at its lines
+    if len(missed) < LEAST_MISSED_OF_YEAR:
         return []
     told = {day.day for day in facts.days if day.attended or day.absent}
     days = [day for day in frame.held if day in told and day not in frame.known.astray]
@@ -64,7 +66,11 @@ def _chronic(record: _Record, frame: Frame) -> list[Episode]:
         if rate.of < LEAST_DAYS:
             return None
         level = RAISE if rate.share >= line else CLEAR if rate.share < CLEAR_AT * line else HOLD
-        return Reading(day, level, rate.share, line, record.days[first], day, rate, frame.known.recorders)
+        if level == RAISE and rate.hits < LEAST_MISSED_OF_YEAR:
+            level = HOLD
+        from_day = record.days[first]
+        told = rate.of / (at + 1 - bisect_left(frame.held, from_day))
+        return Reading(day, level, rate.share, line, from_day, day, rate, frame.known.recorders, "", told)
 
     def words(reading: Reading) -> str:
         absent, of = reading.figures
@@ -95,9 +101,10 @@ def _rising(record: _Record, frame: Frame) -> list[Episode]:
             past = Rate(int(raised.figures[1]), int(raised.figures[2]))
             level = HOLD if recent.share - past.share >= rise / 2 else CLEAR
         days = record.days
+        held = bisect_right(frame.held, days[place]) - bisect_left(frame.held, days[start])
         return Reading(
             days[place], level, recent.share, past.share, days[start], days[place], (recent.hits, *past),
-            frame.known.recorders,
+            frame.known.recorders, "", RECENT_DAYS / held,
         )  # fmt: skip
 
     def words(reading: Reading) -> str:

@@ -13,7 +13,7 @@ from streams.warning.frame import Frame
 from streams.warning.history import Episode, before, providers_of
 from streams.warning.hysteresis import CLEAR, HOLD, RAISE, Lines, Reading
 from streams.warning.hysteresis import episodes as fold
-from streams.warning.rates import Rate, differs, sums
+from streams.warning.rates import STRICT_Z, Rate, differs, sums
 
 RULE = "falling_success"
 RECENT_DAYS = 5
@@ -58,7 +58,7 @@ def has_fallen(recent: Rate, past: Rate, drop: float) -> bool:
     """Whether the fall is large enough, and larger than chance."""
     if recent.of < LEAST_RECENT_ATTEMPTS or past.of < LEAST_PAST_ATTEMPTS or past.share - recent.share < drop:
         return False
-    return differs(past, recent)
+    return differs(past, recent, STRICT_Z)
 
 
 def _words(reading: Reading) -> str:

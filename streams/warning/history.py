@@ -36,7 +36,7 @@ class Thresholds:
 class Episode:
     """One rising and, perhaps, clearing of a rule; see the table warnings. Days since 1970-01-01.
 
-    ``coverage`` is the share of the evidence's school days on which the student could be heard of.
+    ``coverage`` is the share of what the evidence is made of that is known: of the school days, or of the work due.
     """
 
     rule: str

@@ -25,6 +25,7 @@ class Reading(NamedTuple):
         figures: what the words are made of.
         providers: who backs it.
         says: the words, where figures alone do not make them.
+        coverage: share of what the evidence is made of that is known.
     """
 
     day: int
@@ -36,6 +37,7 @@ class Reading(NamedTuple):
     figures: tuple[float, ...] = ()
     providers: tuple[str, ...] = ()
     says: str = ""
+    coverage: float = 1.0
 
 
 Judge = Callable[[int, Reading | None], Reading | None]
@@ -81,7 +83,7 @@ def episodes(
         return Episode(
             rule, raised.day, cleared_on, words(standing) if words else standing.says,
             standing.value, standing.baseline, threshold if isinstance(threshold, float) else threshold(standing),
-            standing.first, standing.last, standing.providers,
+            standing.first, standing.last, standing.providers, standing.coverage,
         )  # fmt: skip
 
     for place in range(places):

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 LEAST_Z = 2.33
 """One-sided 1 % of the normal distribution."""
+STRICT_Z = 4.0
+"""For what varies from day to day: the answers of a day depend on each other, times have long tails, and the rules look
+every day, so that chance has many tries."""
 
 
 class Rate(NamedTuple):
@@ -24,11 +27,11 @@ class Rate(NamedTuple):
         return self.hits / self.of if self.of else 0.0
 
 
-def differs(more: Rate, less: Rate) -> bool:
+def differs(more: Rate, less: Rate, least_z: float = LEAST_Z) -> bool:
     """Whether the first share is above the second by more than chance (pooled two-proportion z-test)."""
     pooled = (more.hits + less.hits) / (more.of + less.of)
     error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / more.of + 1.0 / less.of))
-    return more.share > less.share if error == 0.0 else (more.share - less.share) / error >= LEAST_Z
+    return more.share > less.share if error == 0.0 else (more.share - less.share) / error >= least_z
 
 
 class Mean(NamedTuple):
@@ -41,7 +44,7 @@ class Mean(NamedTuple):
     def below(self, other: Mean) -> bool:
         """Whether this mean is below the other by more than the spread of both explains (Welch)."""
         error = math.sqrt(self.variance / self.size + other.variance / other.size)
-        return self.mean < other.mean if error == 0.0 else (other.mean - self.mean) / error >= LEAST_Z
+        return self.mean < other.mean if error == 0.0 else (other.mean - self.mean) / error >= STRICT_Z
 
 
 class Series:

@@ -22,7 +22,8 @@ from streams.warning.facts import StudentFacts
 from streams.warning.frame import Frame
 from streams.warning.history import Episode
 
-_ALL: Final[tuple[Callable[[StudentFacts, Frame], list[Episode]], ...]] = (
+_Rule = Callable[[StudentFacts, Frame], list[Episode]]
+_RECORDED: Final[tuple[_Rule, ...]] = (
     absence.episodes,
     incidents.episodes,
     marks.failing_core,
@@ -31,11 +32,14 @@ _ALL: Final[tuple[Callable[[StudentFacts, Frame], list[Episode]], ...]] = (
     work.missing,
     work.late,
     falling_scores.episodes,
+)
+_ACTIVITY: Final[tuple[_Rule, ...]] = (
     falling_success.episodes,
     inactivity.episodes,
     activity_time.less_time,
     activity_time.slower_pace,
 )
+"""Rules whose evidence is activity: what is known of it is on how many days the student could be heard of."""
 
 
 def episodes(facts: StudentFacts, frame: Frame) -> list[Episode]:
@@ -46,7 +50,9 @@ def episodes(facts: StudentFacts, frame: Frame) -> list[Episode]:
     """
     if frame.raises_from > frame.today:
         return []
-    return [replace(one, coverage=_coverage(one, frame)) for rule in _ALL for one in rule(facts, frame)]
+    recorded = [one for rule in _RECORDED for one in rule(facts, frame)]
+    active = [one for rule in _ACTIVITY for one in rule(facts, frame)]
+    return [*recorded, *(replace(one, coverage=_coverage(one, frame)) for one in active)]
 
 
 def _coverage(episode: Episode, frame: Frame) -> float:

@@ -73,6 +73,7 @@ def _episodes(
     begun = min((day.day for day in facts.days), default=frame.today)
     expected = sorted((work for work in facts.work if work.due >= begun and work.heard is not None), key=_by_due)
     dues, held = [work.due for work in expected], frame.held
+    every = sorted(work.due for work in facts.work)
     if len(expected) < least:
         return []
 
@@ -100,6 +101,7 @@ def _episodes(
         return Reading(
             day, level, now.share, past.share, some[0].due if some else day, some[-1].due if some else day, (), backing,
             f"{now.hits} of the {now.of} pieces of work due in {WINDOW - GRACE} school days {words}{before}.",
+            len(some) / max(bisect_right(every, until) - bisect_right(every, since), 1),
         )  # fmt: skip
 
     return fold(rule, frame, LINES, len(held), judge, None, float(least), ends=frame.turns)

@@ -22,5 +22,6 @@ def test_a_term_replayed_in_another_order_gives_the_same_states_and_the_same_war
     assert lived.rows == replayed.rows
     assert lived.rows["warnings"] > 3
     assert replayed.refolds > lived.refolds
-    # The day is over when it is judged, which is in the evening after it.
-    assert set(late_by(lived, ZoneInfo(Settings().district.timezone))) == {1}
+    # The day is over when it is judged, which is in the evening after it; what providers tell up to two days late is
+    # dated as if it had come in time.
+    assert {1} <= set(late_by(lived, ZoneInfo(Settings().district.timezone))) <= {1, 2, 3}
