@@ -5,11 +5,25 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from dashboards import triage
 from dashboards.cases import Listed
 from dashboards.rule_words import RULES, facts
 from dashboards.screens.queue_export import plain
 from schemas.cases import Case, Signal, State
+from streams.cases import severity
+from streams.warning import (
+    absence,
+    activity_time,
+    falling_scores,
+    falling_success,
+    inactivity,
+    incidents,
+    marks,
+    on_track,
+    work,
+)
 
 TODAY = date(2026, 11, 20)
 
@@ -83,9 +97,41 @@ def test_the_tiles_count_what_is_new_what_is_mine_and_due_and_what_others_have()
     assert triage.counts(found, "rosa", TODAY) == triage.Counts(new=1, due=1, overdue=1, others=1, snoozed=1)
 
 
+@pytest.mark.parametrize(
+    ("rule", "value", "baseline", "threshold", "expected"),
+    [
+        ("inactivity", 10, 0.9, 5, True),
+        ("inactivity", 9, 0.9, 5, False),
+        ("falling_marks", 0.5, 0.71, 0.1, True),
+        ("falling_marks", 0.5, 0.65, 0.1, False),
+        ("rising_absence", 0.4, 0.05, 0.15, True),
+        ("rising_absence", 0.05, 0.4, 0.15, False),
+        ("chronic_absence", 0.2, 0.1, 0.1, True),
+        ("chronic_absence", 0.19, 0.1, 0.1, False),
+        ("missing_work", 0.7, 0.1, 3, True),
+        ("missing_work", 0.6, 0.1, 3, False),
+        ("off_track", 9.0, 0.0, 1.0, False),
+    ],
+)
+def test_severe_is_twice_as_far_as_the_line_and_a_line_of_its_own_for_absence(
+    rule, value, baseline, threshold, expected
+):
+    assert severity.severe(rule, value, baseline, threshold, 0.2) is expected
+
+
 def test_a_cell_of_the_file_is_no_formula():
     assert plain("=HYPERLINK(1)") == "'=HYPERLINK(1)"
     assert plain("Ada") == "Ada"
+
+
+def test_every_rule_that_warns_is_known_to_the_pages():
+    rules = {
+        absence.CHRONIC, absence.RISING, activity_time.TIME, activity_time.PACE, falling_scores.RULE,
+        falling_success.RULE, inactivity.RULE, incidents.RULE, marks.FAILING, marks.FALLING, on_track.RULE,
+        work.MISSING, work.LATE,
+    }  # fmt: skip
+    assert rules == set(RULES)
+    assert rules >= {*severity.COUNTS, *severity.FALLS, *severity.RISES, severity.CHRONIC, severity.MISSING}
 
 
 def test_every_rule_says_what_it_looks_at_its_line_and_its_source():
