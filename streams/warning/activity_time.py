@@ -1,8 +1,8 @@
 """Rules: much less time of activity, and far fewer answers on an active day, than in the student's own past.
 
 Both measure the student against nobody else: who is slow, but steady, is never behind. Time is summed over school days
-on which all of the student's usual providers could be heard of: with one of them away there is less of it for no fault
-of the student's. The pace is over such days with answers, so that it tells nothing twice that the days themselves tell.
+on which the providers of most of the student's days could be heard of: with one of them away there is less of it for no
+fault of the student's. The pace is over such days with answers, so that it tells nothing twice that the days tell.
 While a warning is open, the past is the one that it was raised against.
 
 Sources: time on task as behavioural engagement (Fredricks, Blumenfeld & Paris 2004, Review of Educational Research
@@ -95,8 +95,12 @@ def slower_pace(facts: StudentFacts, frame: Frame) -> list[Episode]:
 
 
 def _heard(by_day: Mapping[int, DayFacts], frame: Frame) -> tuple[list[int], list[tuple[str, ...]]]:
-    """School days since the first active one on which the student could be heard of by each of the usual providers,
-    and these: those of the last USUAL_DAYS active days."""
+    """School days since the first active one on which the student could be heard of, and by which providers: those of
+    the last USUAL_DAYS active days.
+
+    One that the student worked with on half of them must not be away; one of now and then, as for work that is handed
+    in on Fridays, is silent on many a day that is not short.
+    """
     days: list[int] = []
     providers: list[tuple[str, ...]] = []
     usual: deque[tuple[str, ...]] = deque(maxlen=USUAL_DAYS)
@@ -107,7 +111,9 @@ def _heard(by_day: Mapping[int, DayFacts], frame: Frame) -> tuple[list[int], lis
         if (facts := by_day.get(day)) is not None:
             usual.append(facts.providers)
             own = tuple(sorted({one for some in usual for one in some}))
-        if own and frame.known.silent.get(day, frozenset()).isdisjoint(own):
+        away = frame.known.silent.get(day, frozenset()).intersection(own)
+        mostly = any(2 * sum(one in some for some in usual) >= len(usual) for one in away)
+        if own and not mostly and frame.known.tells_of(day, own):
             days.append(day)
             providers.append(own)
     return days, providers
