@@ -304,22 +304,26 @@ def _alt_day(day: date) -> Any:
     return alt.DateTime(year=day.year, month=day.month, date=day.day)
 
 
+def joined(warnings: Sequence[Row], start: pd.Timestamp, today: date) -> list[dict[str, Any]]:
+    """Spans of warnings from a day on, those of one status joined where they meet: shades must not add up."""
+    shown = [row for row in warnings if row["cleared_on"] is None or pd.Timestamp(row["cleared_on"]) > start]
+    found: list[dict[str, Any]] = []
+    for row in sorted(shown, key=lambda row: (row["status"], row["raised_on"])):
+        begins = max(pd.Timestamp(row["raised_on"]), start)
+        ends = pd.Timestamp(row["cleared_on"] or today) + pd.Timedelta(days=1)
+        last = found[-1] if found and found[-1]["status"] == row["status"] else None
+        if last and begins <= last["to"]:
+            last["to"] = max(last["to"], ends)
+            last["reason"] += f"; {row['reason']}"
+        else:
+            found.append({"from": begins, "to": ends, "status": row["status"], "reason": row["reason"]})
+    return found
+
+
 def _spans(
     warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette, axis: Any
 ) -> Any:
-    frame = pd.DataFrame(
-        [
-            {
-                "from": max(pd.Timestamp(row["raised_on"]), start),
-                "to": pd.Timestamp(row["cleared_on"] or today) + pd.Timedelta(days=1),
-                "status": row["status"],
-                "reason": row["reason"],
-            }
-            for row in warnings
-            if row["cleared_on"] is None or pd.Timestamp(row["cleared_on"]) > start
-        ],
-        columns=["from", "to", "status", "reason"],
-    )
+    frame = pd.DataFrame(joined(warnings, start, today), columns=["from", "to", "status", "reason"])
     colours = alt.Scale(domain=["open", "cleared"], range=[palette.warn, palette.good])
     return (
         alt.Chart(frame)

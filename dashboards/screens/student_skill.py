@@ -94,10 +94,11 @@ def _terms(context: Context, chosen: Answer, skill: str, *, newest: bool) -> Non
 
 
 def _largest(terms: list[Term]) -> str:
-    """The two largest terms of a kind, where it has more than one; HTML."""
-    if len(terms) < 2:
+    """The two largest terms of a kind, where it has more than one that moved something; HTML."""
+    moved = mastery.strongest(tuple(terms), 2)
+    if len(moved) < 2:
         return ""
-    said = "; ".join(mastery.contribution(one) for one in terms[:2])
+    said = "; ".join(mastery.contribution(one) for one in moved)
     return f'<span class="rt-soft rt-small">{ui.text(said)}</span>'
 
 

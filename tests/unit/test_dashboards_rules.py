@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from kafka.errors import KafkaConnectionError
 
 import dashboards
-from dashboards import broker, mastery, palette, words
+from dashboards import broker, charts, mastery, palette, words
 from dashboards.catalogue import Catalogue, Skill
 from dashboards.diagnosis import causes
 from dashboards.freshness import State, freshness
@@ -318,3 +319,16 @@ def test_a_class_works_on_the_skills_of_its_subject_in_its_grade_and_in_the_one_
     assert catalogue.worked_on("math", 7) == ["any", "a6", "a7"]
     assert catalogue.worked_on("math", None) == ["any", "a5", "a6", "a7", "a8"]
     assert catalogue.worked_on("art", 7) == []
+
+
+def test_spans_of_warnings_are_joined_where_they_meet_and_only_those_of_one_status():
+    def row(status: str, raised: int, cleared: int | None = None):
+        cleared_on = date(2026, 11, cleared) if cleared else None
+        return {"status": status, "raised_on": date(2026, 11, raised), "cleared_on": cleared_on, "reason": f"r{raised}"}
+
+    rows = [row("open", 9), row("open", 4), row("cleared", 2, 3), row("cleared", 8, 12), row("cleared", 10, 11)]
+    found = charts.joined(rows, pd.Timestamp(date(2026, 11, 3)), date(2026, 11, 20))
+    assert [(one["status"], one["from"].day, one["to"].day, one["reason"]) for one in found] == [
+        ("cleared", 8, 13, "r8; r10"),
+        ("open", 4, 21, "r4; r9"),
+    ]
