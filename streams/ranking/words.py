@@ -39,6 +39,9 @@ NAMED: Final[Mapping[str, str]] = {
 """Names of all terms."""
 
 
+_SHARED: Final = (BASE, COURSE, LEFT)
+
+
 class Reason(NamedTuple):
     """Why a student stands where the list has them. ``contribution`` in logits: above 0 raises."""
 
@@ -48,9 +51,9 @@ class Reason(NamedTuple):
 
 
 def reasons(terms: Sequence[Term], standing: Standing) -> list[Reason]:
-    """Every term in words, largest first; together they are the logit. Base and course come last."""
+    """Every term in words, what raises most first; together they are the logit. What all of a course share is last."""
     said = [Reason(term.name, _words(term, standing), term.contribution) for term in terms]
-    return sorted(said, key=lambda reason: (reason.name in (BASE, COURSE), -abs(reason.contribution)))
+    return sorted(said, key=lambda reason: (reason.name in _SHARED, -reason.contribution))
 
 
 def _words(term: Term, standing: Standing) -> str:
@@ -106,7 +109,11 @@ _TELLING: Final[Mapping[str, Callable[[Standing], str]]] = {
     "score": _score,
     "missing_share": _missing,
     "late": lambda at: f"{_many(at.own.late, 'piece')} of work handed in late",
-    "early_rank": lambda at: _early(at.own.early, at.peers.early.mean, "Work"),
+    "early_rank": lambda at: (
+        "Nothing handed in yet that fell due"
+        if at.own.early is None
+        else _rank(at.features["early_rank"], "Hands work in earlier")
+    ),
     "early": lambda at: _early(at.own.early, at.peers.early.mean, "Work"),
     "early_last_rank": lambda at: _early(at.own.early_last, at.peers.early_last.mean, "The last piece"),
     "since": lambda at: (

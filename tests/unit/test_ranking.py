@@ -141,6 +141,9 @@ def test_every_term_has_words_and_together_the_reasons_are_the_logit():
     found = reasons(terms(ranking, standing.features, 28, "AAA"), standing)
     assert {one.name for one in found} == {*NAMES, BASE, COURSE}
     assert sum(one.contribution for one in found) == pytest.approx(logit(ranking, standing.features, 28, "AAA"))
+    assert {one.name for one in found[-3:]} == {"course_left", COURSE, BASE}
+    own_reasons = [one.contribution for one in found[:-3]]
+    assert own_reasons == sorted(own_reasons, reverse=True)
     said = {one.name: one.words for one in found}
     assert said["missing_share"] == "1 of 1 piece of due work not handed in"
     assert said["since"].startswith("28 days since anything was handed in, the course ")
