@@ -12,6 +12,9 @@ from dashboards.suppression import FLOOR, Cell, Shown
 _RULES: Final = {
     "inactivity": "No activity",
     "falling_success": "Falling success",
+    "incidents": "Behaviour",
+    "failing_core": "Failing a core course",
+    "less_time": "Less time on activities",
 }
 
 _DISMISSALS: Final = {
