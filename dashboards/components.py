@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -171,9 +171,9 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, str]], *, says
     )
 
 
-def chart(drawing: Any, *, says: str, key: str) -> None:
-    """A chart, with words for those who cannot see it."""
-    st.altair_chart(drawing, width="stretch", theme="streamlit", key=key, alt=says)
+def chart(drawing: Any, *, says: str, key: str, width: Literal["stretch", "content"] = "stretch") -> None:
+    """A chart, with words for those who cannot see it; as wide as there is room, or as its content."""
+    st.altair_chart(drawing, width=width, theme="streamlit", key=key, alt=says)
 
 
 def address(context: Context, page: str, **parameters: str) -> str:

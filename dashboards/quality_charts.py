@@ -14,6 +14,7 @@ from schemas.reports import Axis, Figure, Form
 _HEIGHT: Final = 235
 _ROW: Final = 24
 _PANEL: Final = 150
+_SIDE: Final = 420
 _LETTERS: Final = {"percent": ".0%", "count": ",", "days": ",", "microseconds": ".0f"}
 SHAPES: Final = ("circle", "square", "diamond", "triangle-up", "cross")
 
@@ -98,11 +99,9 @@ def _reliability(figure: Figure, frame: pd.DataFrame, palette: Palette) -> Any:
                                        tickCount=2, format="~s")),
             tooltip=[alt.Tooltip("n:Q", format=",")],
         )
-        .properties(height=46, width="container")
+        .properties(height=46, width=_SIDE)
     )  # fmt: skip
-    upper = (ideal.encode(alt.X("x:Q"), alt.Y("y:Q")) + between + points).properties(
-        height=_HEIGHT - 70, width="container"
-    )
+    upper = (ideal.encode(alt.X("x:Q"), alt.Y("y:Q")) + between + points).properties(height=_SIDE * 0.62, width=_SIDE)
     return dress(alt.vconcat(upper, counts, spacing=10), palette)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -138,7 +138,9 @@ def _figure(context: Context, section: Section, number: int, key: str) -> None:
     figure = section.figures[number]
     drawing = quality_charts.draw(figure, context.palette)
     if drawing is not None:
-        ui.chart(drawing, says=f"{figure.title}. {figure.says}", key=f"quality-{key}-{number}")
+        # Streamlit does not count the axis into the width of charts that stand over one another.
+        width: Literal["stretch", "content"] = "content" if figure.kind == "reliability" else "stretch"
+        ui.chart(drawing, says=f"{figure.title}. {figure.says}", key=f"quality-{key}-{number}", width=width)
 
 
 def _tables(section: Section, tables: list[Table]) -> None:
