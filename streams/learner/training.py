@@ -109,7 +109,8 @@ def scales_of(intercept: float, parts: Floats, added: Floats, outcomes: Floats) 
         bend = np.einsum("ij,i,ik->jk", parts, chances * (1.0 - chances), parts) + SURE * np.eye(PARTS)
         scales = scales + np.linalg.solve(bend, slope)
     scales[1:] = np.clip(scales[1:], 0.0, 1.25)
-    return scales
+    # Rounded, so that the last bits of a solver do not tell machines apart.
+    return np.round(scales, 6)
 
 
 class _Own:
