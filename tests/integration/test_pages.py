@@ -219,6 +219,7 @@ def test_a_student_without_records_is_told_as_such(bare):
     [
         ("leader", "No data yet"),
         ("counselor", "Nothing new among your students"),
+        ("teacher", "No answers of this class yet"),
         ("operator", "Nothing has run yet"),
         ("provider", "Nothing has been sent in this time"),
     ],
@@ -235,13 +236,14 @@ def test_late_data_is_shown_with_a_notice(bare, open_page):
         rows = [[1, partition, 5, 9, now - timedelta(minutes=20), now] for partition in range(4)]
         names = ["generation", "partition", "offset", "end_offset", "stored_until", "checked_at"]
         client.insert("sink_progress", rows, column_names=names)
-        text = shown(open_page(settings, district.staff["counselor"]))
+        texts = [shown(open_page(settings, district.staff[who])) for who in ("counselor", "teacher")]
         client.command("TRUNCATE TABLE sink_progress")
-    assert "Everything here is 2" in text
-    assert "min old" in text
+    for text in texts:
+        assert "Everything here is 2" in text
+        assert "min old" in text
 
 
-@pytest.mark.parametrize("who", ["leader", "counselor", "operator", "provider"])
+@pytest.mark.parametrize("who", ["leader", "counselor", "teacher", "operator", "provider"])
 def test_a_store_that_is_away_is_said_with_a_way_to_try_again(district_store, open_page, who):
     settings, _, district = district_store
     nowhere = settings.clickhouse.model_copy(update={"port": any_free("127.0.0.1"), "connect_timeout_seconds": 1.0})
