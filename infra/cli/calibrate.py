@@ -48,6 +48,7 @@ def calibrate(
     from streams.evaluating.roster import read_roster
 
     settings = load_settings(data_dir)
+    require_services(settings)
     engine = open_registry(settings.registry_url())
     try:
         with _source(settings, file) as (source, total), _Passes(total) as passes:
@@ -85,7 +86,6 @@ def _source(settings: Settings, file: Path | None) -> Iterator[tuple[Source, int
     from streams.calibrating import stored
     from streams.rebuild.store import CommandStore
 
-    require_services(settings)
     with open_clickhouse(settings.clickhouse) as client:
         store = CommandStore(client)
         [[total]] = store.read("SELECT count() FROM attempts FINAL")
