@@ -49,3 +49,12 @@ def keep(
                 metrics=msgspec.json.encode(metrics).decode(),
             )
         )  # fmt: skip
+
+
+def use(engine: Engine, version: int) -> None:
+    """Put a version in use that was kept before. ValueError: there is none."""
+    with engine.begin() as connection:
+        if connection.execute(select(_R.version).where(_R.version == version)).first() is None:
+            raise ValueError(f"there is no ranking {version}")
+        connection.execute(update(rankings).where(_R.active).values(active=False))
+        connection.execute(update(rankings).where(_R.version == version).values(active=True))

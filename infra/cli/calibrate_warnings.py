@@ -35,13 +35,18 @@ def warnings(
     ] = None,
     train: Annotated[str, typer.Option(help="Of the folder: presentations to fit on, as 2013B+2013J.")] = "",
     use: Annotated[bool, typer.Option("--use", help="Order the lists by it from the next school day on.")] = False,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Fit nothing: put a version in use that was kept before.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds that it is measured on.")] = 1,
     data_dir: DataDir = None,
 ) -> None:
     """Fit the score on history with known outcomes, measure it on students held out, and keep it as a version."""
+    if version is not None:
+        _use(load_settings(data_dir), version)
+        return
     if (labels is None) == (data is None):
         raise UsageFault("name what to fit on: --labels CSV for the store's own history, or --data DIR with --train")
-    from infra.runtime.registry import migrate, open_registry
     from streams import rankings
     from streams.evaluating.asking import DataFaultError
     from streams.evaluating.cross import FOLDS, cross_validated
@@ -50,11 +55,7 @@ def warnings(
     from streams.ranking.fit import fit
 
     settings = load_settings(data_dir)
-    url = settings.registry_url()
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = open_registry(url)
-    migrate(engine)
+    engine = _registry(settings)
     try:
         with _told() as tell:
             if data is not None:
@@ -70,8 +71,7 @@ def warnings(
                 names = NAMES
             tell("measure", 0, FOLDS)
             metrics = cross_validated(rows, names, groups, seed, lambda done: tell("measure", done, FOLDS))
-            version = rankings.next_version(engine)
-            ranking = fit(rows, names, outcome, within_days, version)
+            ranking = fit(rows, names, outcome, within_days, rankings.next_version(engine))
         rankings.keep(
             engine, ranking, seed=seed, fingerprint=fingerprint(rows), metrics=metrics,
             now_us=time.time_ns() // 1_000, use=use,
@@ -82,15 +82,41 @@ def warnings(
         engine.dispose()
     students = len({(row.course, row.student) for row in rows})
     typer.echo(
-        f"ranking {version}: {outcome} within {within_days} days; {many(students, 'student')}, {len(rows):,} weeks"
+        f"ranking {ranking.version}: {outcome} within {within_days} days;"
+        f" {many(students, 'student')}, {len(rows):,} weeks"
     )
     for week, told in metrics["weeks"].items():
         typer.echo(f"week {week:>2}, students held out: {_figures(told)}")
     typer.echo(
         "In use: lists are ordered by it from the next school day on."
         if use
-        else "Not in use: the same command with --use keeps one that is."
+        else f"Not in use yet: roundtrip calibrate warnings --version {ranking.version}"
     )
+
+
+def _registry(settings: Settings) -> Engine:
+    """The registry at its newest version."""
+    from infra.runtime.registry import migrate, open_registry
+
+    url = settings.registry_url()
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = open_registry(url)
+    migrate(engine)
+    return engine
+
+
+def _use(settings: Settings, version: int) -> None:
+    from streams import rankings
+
+    engine = _registry(settings)
+    try:
+        rankings.use(engine, version)
+    except ValueError as error:
+        raise UsageFault(str(error)) from None
+    finally:
+        engine.dispose()
+    typer.echo(f"ranking {version}: lists are ordered by it from the next school day on")
 
 
 def _figures(told: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def _measures(rows: Sequence[Row], said: Floats, places: Any) -> dict[str, float
     told = {name: value if np.isfinite(value) else None for name, value in found.items()}
     return {
         **told,
-        "precision10": tenth and tenth.value,
+        "precision10": None if tenth is None else tenth.value,
         "base": float(had.mean()) if had.size else None,
         "n": had.size,
     }

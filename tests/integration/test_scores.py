@@ -15,6 +15,7 @@ from sqlalchemy import Engine, delete, insert, select
 from typer.testing import CliRunner
 
 from infra.cli import app
+from infra.cli.context import UsageFault
 from infra.dev.front.process import Front
 from infra.runtime import clickhouse, registry
 from infra.runtime.clickhouse import open_clickhouse
@@ -186,5 +187,9 @@ def test_the_score_is_fitted_on_the_districts_own_history_and_labels(settings, e
 def test_the_score_is_fitted_on_a_folder_of_courses(settings, engine, tmp_path):
     told = command(settings, "--data", str(write_courses(tmp_path)), "--train", "2020B")
     assert "withdraws from the course or fails it" in told
-    assert "Not in use" in told
+    assert "Not in use yet: roundtrip calibrate warnings --version 1" in told
     assert active_ranking(engine) is None
+    command(settings, "--version", "1")
+    assert active_ranking(engine).version == 1
+    with pytest.raises(UsageFault, match="no ranking 7"):
+        command(settings, "--version", "7")
