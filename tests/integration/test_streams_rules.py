@@ -292,3 +292,27 @@ def test_who_is_in_no_section_has_no_expected_work_and_a_team_hands_in_for_each_
     first, second, *_ = found[ONE].facts.work
     assert (first.submitted, first.providers, first.core) == (as_number(SCHOOL_DAYS[1]), ("lms",), True)
     assert second.submitted is None
+
+
+def test_days_of_the_last_week_are_read_every_half_minute_and_older_ones_every_ten_minutes(
+    settings: Settings, sink: Sink, engine: Engine
+) -> None:
+    RosterSync(sink, engine).sync()
+    write_days(sink, ONE, SCHOOL_DAYS[:20])
+    noon, passed = at(SCHOOL_DAYS[20]), 0.0
+    evaluator = Evaluator(sink, engine, settings.district, clock=lambda: noon, seconds=lambda: passed)
+    assert evaluator.refresh()
+    assert not evaluator.silences()
+    assert not evaluator.refresh()
+    with engine.begin() as connection:
+        connection.execute(insert(calendar), {"school_id": "high", "day": SCHOOL_DAYS[19], "in_session": False})
+    passed = 31.0
+    assert evaluator.refresh()
+    for student in STUDENTS:
+        write_days(sink, student, [SCHOOL_DAYS[3]], watermark=2, attended=0, absent=1)
+    passed = 62.0
+    assert not evaluator.refresh()
+    passed = 601.0
+    assert evaluator.refresh()
+    passed = 632.0
+    assert not evaluator.refresh()
