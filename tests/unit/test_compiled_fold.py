@@ -85,7 +85,7 @@ GOOD = Attempt(BEGAN_US, "s", "item", ["a"], 1.0, 5_000)
     "odd",
     [
         GOOD._replace(outcome=1), GOOD._replace(outcome=1.5), GOOD._replace(skills=["a", "b", "a"]),
-        GOOD._replace(skills=("a",)), GOOD._replace(timestamp=2**60), GOOD._replace(duration_ms=2**70),
+        (*GOOD[:3], ("a",), *GOOD[4:]), GOOD._replace(timestamp=2**60), GOOD._replace(duration_ms=2**70),
         GOOD._replace(skills=[f"s{number}" for number in range(12)]), tuple(GOOD)[:5],
     ],
     ids=repr,
