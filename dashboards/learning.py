@@ -22,8 +22,8 @@ from streams.learner.calibration import Calibration, loads
 from streams.learner.explaining import Mastery, Term, explain, mastery, predict, rapid
 from streams.learner.fold import extend
 from streams.learner.grouping import Group, groups, steps
-from streams.learner.growth import Point, Strengths, Week, by_week, strengths
-from streams.learner.next_skill import CycleError, Graph, Next, Standing, depths, next_skill
+from streams.learner.growth import Point, Week, by_week, strengths
+from streams.learner.next_skill import CycleError, Next, Standing, next_skill
 from streams.learner.state import HELD, Attempt, LearnerState, SkillState
 from streams.learner.words import ONCE_MASTERED, Lines, Word, word
 
@@ -31,19 +31,15 @@ __all__ = [
     "ONCE_MASTERED",
     "Answer",
     "CycleError",
-    "Graph",
     "Group",
     "Known",
     "Lines",
     "Next",
-    "Standing",
     "Story",
-    "Strengths",
     "Term",
     "Week",
     "Word",
     "active",
-    "depths",
     "groups",
     "growth",
     "known",
@@ -70,8 +66,6 @@ class Known:
     low: float
     high: float
     attempts: int
-    successes: float
-    recent: float
     last_at: datetime
 
     @property
@@ -193,7 +187,7 @@ def _now(state: LearnerState, skill: str, now: datetime, calibration: Calibratio
     faded = mastery(state, skill, _us(now), calibration)
     last = datetime.fromtimestamp(one.last_at / 1e6, UTC)
     said = word(one.memory[HELD], faded.low, faded.high, one.attempts, (now - last) / _DAY, lines)
-    return Known(said, *faded, one.attempts, one.successes, one.recent, last)
+    return Known(said, *faded, one.attempts, last)
 
 
 def _us(moment: datetime) -> int:

@@ -8,7 +8,6 @@ the estimate is uncertain. The held value is a fold over the answers and hence a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -51,14 +50,6 @@ def settle(held: float | None, low: float, high: float) -> float:
     if held is None:
         return low
     return min(max(held, low), high)
-
-
-def held_after(intervals: Iterable[tuple[float, float]]) -> float | None:
-    """The held value after the intervals (low, high) of a student's answers in a skill, in their order."""
-    held = None
-    for low, high in intervals:
-        held = settle(held, low, high)
-    return held
 
 
 def level(held: float, answers: int, lines: Lines) -> Word:

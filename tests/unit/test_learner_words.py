@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 from streams.learner.calibration import Calibration
 from streams.learner.fold import Attempt, fold
 from streams.learner.state import HELD
-from streams.learner.words import ONCE_MASTERED, Lines, Word, held_after, level, settle, word
+from streams.learner.words import ONCE_MASTERED, Lines, Word, level, settle, word
 
 LINES = Lines(nearly=0.5, mastered=0.7, refresh_days=60, answers=5)
 MANY = 9
 ORDER = list(Word)
 shares = st.floats(0, 1)
 intervals = st.lists(st.tuples(shares, shares).map(lambda pair: (min(pair), max(pair))), min_size=1, max_size=30)
+
+
+def held_after(intervals):
+    held = None
+    for low, high in intervals:
+        held = settle(held, low, high)
+    return held
 
 
 def test_without_an_answer_a_skill_is_not_started_whatever_the_model_expects():
