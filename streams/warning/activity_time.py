@@ -134,17 +134,18 @@ def _against_own(
         first = max(start - stretch.past, 0)
         if start - first < stretch.least:
             return None
-        recent = series.mean(start, place + 1)
+        recent = series.average(start, place + 1)
         if raised is None:
-            past = series.mean(first, start)
-            usual = past.mean
-            if usual < least or recent.mean > (1 - drop) * usual or not recent.below(past):
+            usual = series.average(first, start)
+            if usual < least or recent > (1 - drop) * usual:
+                return None
+            if not series.mean(start, place + 1).below(series.mean(first, start)):
                 return None
             level = RAISE
         else:
             usual = raised.baseline
-            level = CLEAR if recent.mean > (1 - drop / 2) * usual else HOLD
-        return Reading(days[place], level, recent.mean, usual, days[start], days[place], (), providers(place))
+            level = CLEAR if recent > (1 - drop / 2) * usual else HOLD
+        return Reading(days[place], level, recent, usual, days[start], days[place], (), providers(place))
 
     return read
 

@@ -74,7 +74,7 @@ def _episodes(
     expected = sorted((work for work in facts.work if work.due >= begun and work.heard is not None), key=_by_due)
     dues, held = [work.due for work in expected], frame.held
     every = sorted(work.due for work in facts.work)
-    if len(expected) < least:
+    if sum(work.submitted is None or work.submitted > work.due for work in expected) < least:
         return []
 
     def judge(place: int, raised: Reading | None) -> Reading | None:
