@@ -25,7 +25,10 @@ from streams.warning.rules import episodes
 CHUNK = 500
 REFRESH_SECONDS = 30.0
 WHOLE_SECONDS = 600.0
-"""Days older than RECENT_DAYS, the calendar's neighbours and the line items are read again so often, and each day."""
+"""Days older than RECENT_DAYS, the calendar's neighbours and the line items are read again at least so often, and each
+day; more often where that is quick, so that history which comes in late is looked at soon."""
+WHOLE_SHARE = 0.05
+"""Share of the time that may go into it."""
 RECENT_DAYS = 8
 
 # Ids come from the tables themselves, or from arrivals that were checked to be UUIDs. PREWHERE: see streams.store.
@@ -75,6 +78,7 @@ class Evaluator:
         self._seconds = seconds
         self._refreshed_at: float | None = None
         self._whole_at = 0.0
+        self._whole_every = WHOLE_SECONDS
         self._school_days = SchoolDays(())
         self._sizes: dict[str, int] = {}
         self._lowest: dict[str, int] = {}
@@ -93,7 +97,7 @@ class Evaluator:
         fresh = self._refreshed_at is not None and now - self._refreshed_at < REFRESH_SECONDS
         if fresh and today == self._today:
             return False
-        whole = self._refreshed_at is None or today != self._today or now - self._whole_at >= WHOLE_SECONDS
+        whole = self._refreshed_at is None or today != self._today or now - self._whole_at >= self._whole_every
         before = self._today, self._settled()
         self._today = today
         expected = False
@@ -110,6 +114,9 @@ class Evaluator:
         self._coverage = {school: self._coverage_of(school, everywhere) for school in {"", *self._sizes}}
         self._frames.clear()
         self._refreshed_at = now
+        if whole:
+            took = self._seconds() - now
+            self._whole_every = min(WHOLE_SECONDS, max(REFRESH_SECONDS, took / WHOLE_SHARE))
         return expected or before != (self._today, self._settled())
 
     def silences(self) -> dict[str, str]:
