@@ -93,17 +93,23 @@ def _tiles(context: Context, found: list[Entry], counts: Counts, seen: int) -> N
     ui.tiles(
         [
             ui.tile(
-                "New", words.count(counts.new), unit="students", symbol="fiber_new",
+                "New", words.count(counts.new), unit=_students(counts.new), symbol="fiber_new",
                 note=f"nobody has them yet; {words.count(since)} since your last visit",
             ),
-            ui.tile("Due today", words.count(counts.due), unit="students", note=yours, symbol="event"),
-            ui.tile("Overdue", words.count(counts.overdue), unit="students", note=late, symbol="event_busy"),
+            ui.tile("Due today", words.count(counts.due), unit=_students(counts.due), note=yours, symbol="event"),
             ui.tile(
-                "Waiting on others", words.count(counts.others), unit="students", symbol="group",
+                "Overdue", words.count(counts.overdue), unit=_students(counts.overdue), note=late, symbol="event_busy"
+            ),
+            ui.tile(
+                "Waiting on others", words.count(counts.others), unit=_students(counts.others), symbol="group",
                 note=f"somebody else has them; {noted}",
             ),
         ]
     )  # fmt: skip
+
+
+def _students(number: int) -> str:
+    return "student" if number == 1 else "students"
 
 
 def _nobody(context: Context, watched: Row) -> None:

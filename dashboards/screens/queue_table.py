@@ -75,7 +75,8 @@ def _why(entry: Entry) -> str:
 def _since(context: Context, entry: Entry) -> str:
     """Since when, and how long that is."""
     days = (context.today() - entry.case.raised_on).days
-    return f"{words.day(entry.case.raised_on)}<br><span class='rt-soft'>{words.plural(days, 'day')}</span>"
+    back = words.plural(days, "day") if days > 0 else "today"
+    return f"{words.day(entry.case.raised_on)}<br><span class='rt-soft'>{back}</span>"
 
 
 def reason(row: Row, *, severe: bool = False) -> str:
