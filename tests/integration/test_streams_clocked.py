@@ -1,4 +1,4 @@
-"""Warnings, roster and calibration between the registry and the real ClickHouse engine."""
+"""Warnings and roster between the registry and the real ClickHouse engine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, insert, update
 
 from infra.runtime import registry
-from schemas.registry.tables import calendar, calibrations, enrollments, schools, sections, students
-from streams.calibrations import active_calibration, calibrate
+from schemas.registry.tables import calendar, enrollments, schools, sections, students
 from streams.evaluation import Evaluator
-from streams.learner.calibration import Calibration
 from streams.roster import RosterSync
 from streams.rows import tables
 from streams.rows.days import as_number
@@ -158,24 +156,3 @@ def test_a_provider_that_falls_silent_is_an_alarm_and_no_warning_for_those_who_w
     evaluator.refresh()
     assert not evaluator.evaluate(STUDENTS)
     assert list(evaluator.silences()) == ["provider-b at school north"]
-
-
-def test_a_calibration_is_fitted_stored_and_made_the_active_one(lab: Lab, sink: Sink, engine: Engine) -> None:
-    assert active_calibration(engine) == Calibration()
-    with lab.client() as client, pytest.raises(ValueError, match="no attempts"):
-        calibrate(client, engine, now_us=1)
-    rows = [
-        (student, FIRST_DAY_US + n, seeded_uuid(_RNG), f"item-{n % 3}", ("a",), float(n % 3 > 0), -1, "answered", "p",
-         FIRST_DAY_US, 1, 0, n, 0)
-        for student in STUDENTS
-        for n in range(30)
-    ]  # fmt: skip
-    assert not sink.insert(tables.ATTEMPTS, rows)
-    with lab.client() as client:
-        assert calibrate(client, engine, now_us=1).version == 1
-        second = calibrate(client, engine, now_us=2)
-    assert second.items["item-0"] > second.items["item-1"]
-    assert active_calibration(engine) == second
-    with engine.connect() as connection:
-        found = connection.execute(select(calibrations.c.version, calibrations.c.active, calibrations.c.attempts)).all()
-    assert [tuple(row) for row in found] == [(1, False, 240), (2, True, 240)]
