@@ -1,7 +1,7 @@
 """The fit of the score's weights: a ridge logistic regression for each week, and a shrunken offset for each course.
 
 In batch, apart from the stream, deterministic: the same rows in the same order give the same weights. No isotonic or
-Platt step follows: in cross-validation over the training courses chances were good without (docs/models-warnings.md).
+Platt step follows: in cross-validation over the training courses chances were good without (docs/models.md).
 """
 
 from __future__ import annotations
