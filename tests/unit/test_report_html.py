@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from dashboards import palette
+from infra.runtime.written import interval, plain, written
 from schemas.reports import Axis, Column, Estimate, Figure, Point, Report, Section, Series, Table
 from streams.evaluating.drawing import svg
 from streams.evaluating.drawing.parts import apart, ticks
-from infra.runtime.written import interval, plain, written
 from streams.evaluating.render import html
 
 SCHOOLS = Figure(
