@@ -150,7 +150,9 @@ def test_whatever_the_warnings_do_there_is_one_case_its_versions_count_and_askin
     raised: list[tuple[int, set[str], bool]] = []
     for day, signals in enumerate(history):
         today = TODAY + timedelta(days=day)
-        last = last and last._replace(school_days=day - (last.case.closed_on - TODAY).days)
+        if last is not None:
+            assert last.case.closed_on is not None
+            last = last._replace(school_days=day - (last.case.closed_on - TODAY).days)
         taken = follow("student", open_, last, signals, today, COOLDOWN, f"case-{day}")
         version = open_.version if open_ else 0
         for step in taken:
