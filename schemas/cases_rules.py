@@ -43,7 +43,7 @@ def follow(
     """
     if case is not None:
         return _along(case, signals, today)
-    standing = sorted({signal for signal in signals if signal.status == "open"}, key=lambda one: one.raised_on)
+    standing = sorted({one for one in signals if one.status == "open"}, key=lambda one: (one.raised_on, one.rule))
     grounds = [signal for signal in standing if not _rests(signal, closed, cooldown)]
     if not grounds:
         return []

@@ -55,7 +55,7 @@ def test_the_same_rules_do_not_raise_a_case_again_within_the_cool_down():
 def test_a_new_rule_raises_a_case_within_the_cool_down_and_brings_the_others_with_it():
     [step] = steps(None, signal(), signal("attendance"), closed=closed(1, signal()))
     assert step.details["grounds"] == ["attendance"]
-    assert step.case.rules == ["inactivity", "attendance"]
+    assert step.case.rules == ["attendance", "inactivity"]
 
 
 def test_a_severe_warning_raises_a_case_within_the_cool_down_once():
