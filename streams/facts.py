@@ -31,8 +31,11 @@ _DAYS = Template(
     " duration_ms, partition FROM student_days FINAL PREWHERE student_id IN ($students)"
 )
 _ROSTER = Template("SELECT student_id, school_id, grade, sections FROM roster FINAL PREWHERE student_id IN ($students)")
+_HANDED_IN = (verbs.SUBMITTED, verbs.COMPLETED, verbs.ANSWERED, verbs.PASSED, verbs.FAILED)
 _WORDS = {
-    "handed_in": str((verbs.SUBMITTED, verbs.COMPLETED, verbs.ANSWERED, verbs.PASSED, verbs.FAILED)),
+    "handed_in": str(_HANDED_IN),
+    "handed_in_or_waived": str((*_HANDED_IN, verbs.WAIVED)),
+    "waived": f"'{verbs.WAIVED}'",
     "recorded": str((verbs.ATTENDED, verbs.ABSENT, verbs.REPORTED)),
     "reported": f"'{verbs.REPORTED}'",
     "behavior": f"'{BEHAVIOR}'",
@@ -52,12 +55,13 @@ _SUSPENDED = _with_words(
     " WHERE JSONExtractString(statement, 'context', 'extensions', $behavior) = $suspension AND $standing"
 )
 _HAND_INS = _with_words(
-    "SELECT student_id, activity, min(toUnixTimestamp64Micro(timestamp)), groupUniqArray(provider_id) FROM ("
-    "SELECT student_id, activity, timestamp, provider_id FROM statements FINAL PREWHERE student_id IN ($students)"
-    " WHERE verb IN $handed_in AND activity IN ($activities) AND $standing"
+    "SELECT student_id, activity, min(toUnixTimestamp64Micro(timestamp)), groupUniqArray(provider_id),"
+    " max(verb = $waived) FROM ("
+    "SELECT student_id, activity, timestamp, provider_id, verb FROM statements FINAL PREWHERE student_id IN ($students)"
+    " WHERE verb IN $handed_in_or_waived AND activity IN ($activities) AND $standing"
     " UNION ALL "
-    "SELECT student_id, activity, timestamp, provider_id FROM credits FINAL PREWHERE student_id IN ($students)"
-    " WHERE verb IN $handed_in AND activity IN ($activities) AND $standing"
+    "SELECT student_id, activity, timestamp, provider_id, verb FROM credits FINAL PREWHERE student_id IN ($students)"
+    " WHERE verb IN $handed_in_or_waived AND activity IN ($activities) AND $standing"
     ") GROUP BY 1, 2"
 )
 _SCORES = Template(
@@ -83,6 +87,14 @@ class Expected(NamedTuple):
     due: int
     term: str
     credits: float
+
+
+class HandIn(NamedTuple):
+    """The first time a student handed a piece of work in; ``waived``: it is not expected of this student."""
+
+    day: int
+    providers: list[str]
+    waived: bool
 
 
 class Known(NamedTuple):
@@ -200,15 +212,15 @@ class FactsReader:
 
     def _told(
         self, students: str, activities: Collection[str]
-    ) -> tuple[dict[tuple[str, str], tuple[int, list[str]]], dict[tuple[str, str], list[tuple[int, float, str]]]]:
-        """First hand-in (day, providers) and all scores (day, score, provider) by student and activity."""
+    ) -> tuple[dict[tuple[str, str], HandIn], dict[tuple[str, str], list[tuple[int, float, str]]]]:
+        """First hand-ins and all scores (day, score, provider) by student and activity."""
         scores: dict[tuple[str, str], list[tuple[int, float, str]]] = defaultdict(list)
         if not activities:
             return {}, scores
         named = {"students": students, "activities": _listed(activities)}
         hand_ins = {
-            (student, activity): (self._days.day_of(at), providers)
-            for student, activity, at, providers in self._rows(_HAND_INS.substitute(named))
+            (student, activity): HandIn(self._days.day_of(at), providers, bool(waived))
+            for student, activity, at, providers, waived in self._rows(_HAND_INS.substitute(named))
         }
         for student, activity, at, outcome, provider in self._rows(_SCORES.substitute(named)):
             scores[student, activity].append((self._days.day_of(at), outcome, provider))
@@ -218,13 +230,14 @@ class FactsReader:
         self,
         student: str,
         items: Iterable[Expected],
-        hand_ins: dict[tuple[str, str], tuple[int, list[str]]],
+        hand_ins: dict[tuple[str, str], HandIn],
         scores: dict[tuple[str, str], list[tuple[int, float, str]]],
     ) -> Iterable[Work]:
         for one in items:
-            if not one.work:
+            hand_in = hand_ins.get((student, one.activity))
+            if not one.work or (hand_in is not None and hand_in.waived):
                 continue
-            day, providers = hand_ins.get((student, one.activity), (None, []))
+            day, providers = (hand_in.day, hand_in.providers) if hand_in is not None else (None, [])
             told = scores.get((student, one.activity), [])
             yield Work(
                 one.item, one.section, one.core, one.due, day,

@@ -243,6 +243,18 @@ def test_work_that_hardly_anyone_of_the_section_handed_in_is_missing_of_nobody(
     assert again.evaluate(STUDENTS) == {*STUDENTS} - {STUDENTS[1], *STUDENTS[5:7]}
 
 
+def test_work_that_is_waived_is_missing_of_nobody(settings: Settings, sink: Sink, engine: Engine) -> None:
+    RosterSync(sink, engine).sync()
+    for student in STUDENTS:
+        write_days(sink, student, SCHOOL_DAYS[:20])
+    for student in STUDENTS[5:7]:
+        hand_in(sink, student, range(9))
+    for n in range(9):
+        state(sink, ONE, verbs.WAIVED, f"https://lms.example/work/{n:02}", SCHOOL_DAYS[0])
+    found = evaluator_at(SCHOOL_DAYS[20], settings, sink, engine).evaluate(STUDENTS)
+    assert found == {*STUDENTS} - {ONE, STUDENTS[1], *STUDENTS[5:7]}
+
+
 def test_a_day_on_which_a_whole_school_is_recorded_absent_is_held_against_nobody(
     settings: Settings, sink: Sink, engine: Engine
 ) -> None:
