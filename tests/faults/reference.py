@@ -130,12 +130,10 @@ def _fold(student: str, attempts: list[Credit], tables: dict[str, Rows]) -> None
         outcome = one.outcome
         assert outcome is not None
         own = [skills.setdefault(name, [0, 0.0, 0.0, 0.0, 0.0, one.at, one.at]) for name in one.skills]
-        difficulty = items.get(one.item, 0.0)
+        # In the order in which the fold adds: states are compared to the last digit.
+        logit = rating + (sum(skill[2] for skill in own) / len(own) if own else 0.0) - items.get(one.item, 0.0)
         if own:
-            difficulty += sum(hard.get(name, 0.0) for name in one.skills) / len(own)
-        logit = rating - difficulty
-        if own:
-            logit += sum(skill[2] for skill in own) / len(own)
+            logit -= sum(hard.get(name, 0.0) for name in one.skills) / len(own)
         error = outcome - _chance(logit)
         rating += first / (1 + slowing * seen) * error
         seen += 1
