@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infra.cli.context import DataDir, UsageFault, load_settings, require_services
-from infra.dev.bar import Bar, many
+from infra.cli.steps import bars
+from infra.dev.bar import many
 from infra.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def warnings(
     settings = load_settings(data_dir)
     engine = _registry(settings)
     try:
-        with _told() as tell:
+        with bars() as tell:
             if data is not None:
                 rows, groups, outcome, within_days = _folder(data, train, tell)
                 names: tuple[str, ...] = (*WORK, LEFT)
@@ -161,24 +160,3 @@ def _store(settings: Settings, engine: Engine, labels: Path, within_days: int, t
     finally:
         sink.close()
     return rows, lambda row: {"School": roster.school[row.student], "Grade": roster.grade[row.student]}
-
-
-@contextmanager
-def _told() -> Iterator[Tell]:
-    """A bar for each step."""
-    bar: Bar | None = None
-    current = ""
-
-    def tell(step: str, done: int, total: int) -> None:
-        nonlocal bar, current
-        if bar is None or step != current:
-            if bar:
-                bar.__exit__(None, None, None)
-            current, bar = step, Bar(step, total).__enter__()
-        bar.show(done, f"{done:,} of {total:,}" if total else f"{done:,}", total)
-
-    try:
-        yield tell
-    finally:
-        if bar:
-            bar.__exit__(None, None, None)

@@ -11,7 +11,7 @@ import typer
 
 from infra.cli.context import DataDir, UsageFault, load_settings
 from infra.cli.registry import now_us, registry
-from infra.dev.bar import Bar
+from infra.cli.steps import bars
 from infra.runtime.quality import STORE, keep
 from infra.runtime.registry import open_registry
 
@@ -169,24 +169,11 @@ def _told() -> Iterator[Tell]:
     """A bar for each step; a fault of the data becomes one line."""
     from streams.evaluating.asking import DataFaultError
 
-    bar: Bar | None = None
-    current = ""
-
-    def tell(step: str, done: int, total: int) -> None:
-        nonlocal bar, current
-        if bar is None or step != current:
-            if bar:
-                bar.__exit__(None, None, None)
-            current, bar = step, Bar(step, total).__enter__()
-        bar.show(done, f"{done:,} of {total:,}" if total else f"{done:,}", total)
-
     try:
-        yield tell
+        with bars() as tell:
+            yield tell
     except DataFaultError as error:
         raise UsageFault(str(error)) from None
-    finally:
-        if bar:
-            bar.__exit__(None, None, None)
 
 
 def _finish(report: Report, source: str, out: Path | None, store: bool, data_dir: Path | None) -> None:

@@ -100,7 +100,7 @@ def _work() -> list[dict[str, object]]:
     return [
         {
             "line_item_id": f"w{n:02}", "section_id": "m9", "title": f"Sheet {n}", "kind": "work", "updated_at": 1,
-            "activity_id": f"https://lms.example/work/{n:02}", "due_on": day, "term": "", "credits": None,
+            "activity_id": f"https://lms.example/assignments/{n:02}", "due_on": day, "term": "", "credits": None,
         }
         for n, day in enumerate(SCHOOL_DAYS[1::2])
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def state(
 
 def hand_in(sink: Sink, student: str, items: range, score: float = 0.9) -> None:
     for n in items:
-        activity, due = f"https://lms.example/work/{n:02}", SCHOOL_DAYS[1 + 2 * n]
+        activity, due = f"https://lms.example/assignments/{n:02}", SCHOOL_DAYS[1 + 2 * n]
         state(sink, student, verbs.SUBMITTED, activity, due)
         state(sink, student, verbs.SCORED, activity, due + timedelta(days=1), score)
 
@@ -250,7 +250,7 @@ def test_work_that_is_waived_is_missing_of_nobody(settings: Settings, sink: Sink
     for student in STUDENTS[5:7]:
         hand_in(sink, student, range(9))
     for n in range(9):
-        state(sink, ONE, verbs.WAIVED, f"https://lms.example/work/{n:02}", SCHOOL_DAYS[0])
+        state(sink, ONE, verbs.WAIVED, f"https://lms.example/assignments/{n:02}", SCHOOL_DAYS[0])
     found = evaluator_at(SCHOOL_DAYS[20], settings, sink, engine).evaluate(STUDENTS)
     assert found == {*STUDENTS} - {ONE, STUDENTS[1], *STUDENTS[5:7]}
 
@@ -293,7 +293,7 @@ def test_who_is_in_no_section_has_no_expected_work_and_a_team_hands_in_for_each_
     credit = {
         **EMPTY, "student_id": ONE, "timestamp": at(SCHOOL_DAYS[1]), "statement_id": seeded_uuid(_RNG),
         "stored": at(SCHOOL_DAYS[1]), "provider_id": "lms", "verb": verbs.SUBMITTED, "offset": 7,
-        "activity": "https://lms.example/work/00", "outcome": -1.0, "duration_ms": -1,
+        "activity": "https://lms.example/assignments/00", "outcome": -1.0, "duration_ms": -1,
     }  # fmt: skip
     assert not sink.insert(tables.CREDITS, [tuple(credit[name] for name in tables.CREDITS.names)])
     reader = FactsReader(sink, engine, LocalDays(settings.district.timezone))

@@ -65,7 +65,7 @@ def work_of(section: Section, monday: date, number: int, term_days: int) -> Line
         section.section_id,
         f"{skill.name} (due {due.day} {due:%b})",
         "work",
-        f"{LMS.home}/classes/{section.section_id}/work/{due}",
+        f"{LMS.home}/classes/{section.section_id}/assignments/{due}",
         monday,
         due,
         "",
