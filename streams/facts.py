@@ -52,7 +52,7 @@ def _with_words(text: str) -> Template:
 _SUSPENDED = _with_words(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp) FROM statements FINAL"
     " PREWHERE student_id IN ($students) AND verb = $reported"
-    " WHERE JSONExtractString(statement, 'context', 'extensions', $behavior) = $suspension AND $standing"
+    " WHERE JSONExtractString(json, 'context', 'extensions', $behavior) = $suspension AND $standing"
 )
 _HAND_INS = _with_words(
     "SELECT student_id, activity, min(toUnixTimestamp64Micro(timestamp)), groupUniqArray(provider_id),"

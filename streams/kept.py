@@ -26,7 +26,7 @@ _EARLIEST, _LATEST = -(2**31) * 1_000_000, 9_000_000_000 * 1_000_000
 # is told by removals alone, up to the offset that is asked for.
 _STATEMENTS = Template(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, toUnixTimestamp64Micro(stored), provider_id,"
-    " verb, skills, digest, generation, partition, offset, idx, statement FROM statements WHERE $condition"
+    " verb, skills, digest, generation, partition, offset, idx, json FROM statements WHERE $condition"
 )
 _CREDITS = Template(
     "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, toUnixTimestamp64Micro(stored), provider_id,"

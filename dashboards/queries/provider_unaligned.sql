@@ -2,7 +2,7 @@
 -- scope: providers
 -- good for: 30
 SELECT activity,
-       any(JSONExtractString(statement, 'object', 'definition', 'name', 'en-US')) AS name,
+       any(JSONExtractString(json, 'object', 'definition', 'name', 'en-US')) AS name,
        count()                AS statements,
        uniq(student_id)       AS students,
        max(stored)            AS last_at

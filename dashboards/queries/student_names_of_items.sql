@@ -1,7 +1,7 @@
 -- What are the activities of some statements of a student called?
 -- scope: student
 SELECT toString(statement_id) AS statement_id,
-       JSONExtractString(statement, 'object', 'definition', 'name', 'en-US') AS name
+       JSONExtractString(json, 'object', 'definition', 'name', 'en-US') AS name
 FROM statements FINAL
 WHERE student_id = {student:UUID}
   AND timestamp >= {since:DateTime64(6, 'UTC')}

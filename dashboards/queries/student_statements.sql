@@ -6,9 +6,9 @@ SELECT toString(statement_id) AS statement_id,
        provider_id,
        verb,
        activity,
-       JSONExtractString(statement, 'object', 'definition', 'name', 'en-US') AS name,
-       JSONExtract(statement, 'result', 'success', 'Nullable(Bool)')           AS success,
-       JSONExtract(statement, 'result', 'score', 'scaled', 'Nullable(Float64)') AS score,
+       JSONExtractString(json, 'object', 'definition', 'name', 'en-US') AS name,
+       JSONExtract(json, 'result', 'success', 'Nullable(Bool)')           AS success,
+       JSONExtract(json, 'result', 'score', 'scaled', 'Nullable(Float64)') AS score,
        skills
 FROM statements FINAL
 WHERE student_id = {student:UUID}

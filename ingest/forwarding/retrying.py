@@ -36,7 +36,7 @@ def retry(settings: Settings, engine: Engine, forward: Forward, secret: str, sta
     """
     with open_clickhouse(settings.clickhouse) as client:
         found = client.query(
-            "SELECT toString(statement_id), statement FROM statements FINAL"
+            "SELECT toString(statement_id), json FROM statements FINAL"
             " WHERE statement_id IN (SELECT arrayJoin(arrayMap(one -> toUUID(one), {ids:Array(String)})))",
             parameters={"ids": list(statement_ids)},
         ).result_rows

@@ -11,9 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from ingest.xapi.terms import VOIDED
 
-COLUMNS: Final = (
-    "statement_id, toUnixTimestamp64Micro(stored) AS at, student_id, timestamp, precedence, removed, statement"
-)
+COLUMNS: Final = "statement_id, toUnixTimestamp64Micro(stored) AS at, student_id, timestamp, precedence, removed, json"
 
 # The projection leads to the one place; the bloom filter of the streams' look-ups would be asked of each granule first.
 # Keys are constants: of an array that is worked out in the query, the projection makes no use.

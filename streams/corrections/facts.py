@@ -62,7 +62,7 @@ _REPEATED = Template(
 
 
 _BODIES = Template(
-    "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, skills, statement FROM statements"
+    "SELECT student_id, toUnixTimestamp64Micro(timestamp), statement_id, skills, json FROM statements"
     " WHERE $condition LIMIT 1 BY student_id, timestamp, statement_id"
 )
 

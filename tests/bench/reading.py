@@ -148,7 +148,7 @@ def _known(store: Client) -> Known:
         values("substring(actor, 1, 22)", by_chance),
         values("activity", by_chance),
         values("registration", by_chance),
-        values("JSONExtractString(statement, 'context', 'contextActivities', 'parent', 1, 'id')", by_chance),
+        values("JSONExtractString(json, 'context', 'contextActivities', 'parent', 1, 'id')", by_chance),
         values("formatDateTime(stored, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC')", by_chance),
     )
 

@@ -232,7 +232,7 @@ def _in_store(running: Servers) -> dict[str, set[str]]:
     """Contents of each id in the store, once the worker has written all of the log."""
     ids = set(_in_log(running))
     client = running.store()
-    asked = "SELECT toString(statement_id), statement FROM statements FINAL"
+    asked = "SELECT toString(statement_id), json FROM statements FINAL"
 
     def written() -> bool:
         return int(client.query("SELECT count() FROM statements FINAL").result_rows[0][0]) >= len(ids)

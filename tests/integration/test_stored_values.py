@@ -150,9 +150,7 @@ def test_a_statement_is_read_back_as_it_was_accepted(store: Stored, items: list[
         )
         for item in items
     }
-    texts = store.client.query(
-        f"SELECT toString(statement_id), statement FROM statements WHERE statement_id IN ({listed})"
-    )
+    texts = store.client.query(f"SELECT toString(statement_id), json FROM statements WHERE statement_id IN ({listed})")
     assert {key: text.encode() for key, text in texts.result_rows} == {i.statement_id: i.statement for i in items}
     asked = AskedId(items[0].statement_id, PROVIDER, voided=False)
     assert by_ids(store.client, [asked]) == {asked: items[0].statement}
