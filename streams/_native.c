@@ -276,23 +276,33 @@ static int write_words(Out *out, PyObject *rows, Py_ssize_t column, int lists) {
     return status;
 }
 
-/* Where each list ends, then all their values. */
-static int write_lists(Out *out, PyObject *rows, Py_ssize_t column) {
-    Py_ssize_t many = PyList_GET_SIZE(rows);
-    uint64_t ended = 0;
-    for (Py_ssize_t i = 0; i < many; i++) {
-        PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, i), column);
-        if (!PyList_CheckExact(value))
-            return UNUSUAL;
-        ended += (uint64_t)PyList_GET_SIZE(value);
-        if (write_bytes(out, (const char *)&ended, 8) != WRITTEN)
-            return FAILED;
+/* The numbers of an array of doubles as they lie there. */
+static int write_doubles(Out *out, PyObject *value) {
+    Py_buffer numbers;
+    if (!PyObject_CheckBuffer(value) || PyObject_GetBuffer(value, &numbers, PyBUF_ND | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
+        return UNUSUAL;
     }
-    int status = WRITTEN;
+    int status = UNUSUAL;
+    if (numbers.ndim == 1 && numbers.format != NULL && strcmp(numbers.format, "d") == 0)
+        status = write_bytes(out, numbers.buf, numbers.len);
+    PyBuffer_Release(&numbers);
+    return status;
+}
+
+/* Where each list or array ends, then all their values. */
+static int write_lists(Out *out, PyObject *rows, Py_ssize_t column) {
+    Py_ssize_t many = PyList_GET_SIZE(rows), ends = out->used, first = ends + 8 * many;
+    int status = reserve(out, 8 * many) == NULL ? FAILED : WRITTEN;
     for (Py_ssize_t i = 0; status == WRITTEN && i < many; i++) {
         PyObject *value = PyTuple_GET_ITEM(PyList_GET_ITEM(rows, i), column);
-        for (Py_ssize_t n = 0; status == WRITTEN && n < PyList_GET_SIZE(value); n++)
-            status = write_number(out, 'd', PyList_GET_ITEM(value, n));
+        if (PyList_CheckExact(value))
+            for (Py_ssize_t n = 0; status == WRITTEN && n < PyList_GET_SIZE(value); n++)
+                status = write_number(out, 'd', PyList_GET_ITEM(value, n));
+        else
+            status = write_doubles(out, value);
+        uint64_t ended = (uint64_t)(out->used - first) / 8;
+        memcpy(out->start + ends + 8 * i, &ended, 8);
     }
     return status;
 }
@@ -317,8 +327,8 @@ static int write_column(Out *out, char kind, PyObject *rows, Py_ssize_t column) 
 PyDoc_STRVAR(block_doc, "block(head, columns, rows)\n--\n\n"
 "Bytes of a block, or None where Python has to look at it: see streams/native.py.\n\n"
 "head: what stands before the first column; columns: a tuple with (bytes before the values, kind) for each; rows: a\n"
-"list of tuples. Kinds: s String, u UUID, l LowCardinality(String), a Array(LowCardinality(String)), D Array(Float64),\n"
-"else the code of an array of numbers.");
+"list of tuples. Kinds: s String, u UUID, l LowCardinality(String), a Array(LowCardinality(String)), D Array(Float64)\n"
+"(lists, or arrays of doubles), else the code of an array of numbers.");
 
 static PyObject *block(PyObject *module, PyObject *const *args, Py_ssize_t given) {
     (void)module;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Iterable
 
 import msgspec
@@ -80,7 +81,7 @@ def of_refused(refused: Refused, topic: str, generation: int, at: int) -> DeadLe
         stored=_number(values.get("stored")),
         reason=f"refused_by_{refused.columns.table}",
         message=refused.message[:2_000],
-        payload=msgspec.json.encode(values, enc_hook=str),
+        payload=msgspec.json.encode(values, enc_hook=_as_json),
         at=at,
     )
 
@@ -96,6 +97,10 @@ def outcome_of_refused(letter: DeadLetter) -> tuple[object, ...]:
 def is_statement(refused: Refused) -> bool:
     """Whether a refused row is a statement's own, which counts in the reconciliation."""
     return refused.columns is tables.STATEMENTS
+
+
+def _as_json(value: object) -> object:
+    return value.tolist() if isinstance(value, array) else str(value)
 
 
 def _number(value: object) -> int:

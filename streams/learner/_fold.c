@@ -58,14 +58,14 @@ typedef struct {
     PyObject *last_at;      /* likewise */
     Py_hash_t hash;
     long long attempts, last_moment;
-    double rating, successes, recent, mastery, low, high, memory[SKILL_MEMORY], before[SKILL_MEMORY];
+    double rating, successes, recent, mastery, low, high, memory[SKILL_MEMORY];
 } Skill;
 
 typedef struct {
     Skill *skills;
     Py_ssize_t many, room;
     long long attempts, last_moment;
-    double rating, memory[STUDENT_MEMORY], before[STUDENT_MEMORY];
+    double rating, memory[STUDENT_MEMORY];
 } Learner;
 
 enum { DONE = 0, UNUSUAL = 1, FAILED = -1 };
@@ -92,12 +92,24 @@ static inline int whole(PyObject *value, long long *found) {
     return overflow ? UNUSUAL : DONE;
 }
 
-static int reals(PyObject *list, double *found, Py_ssize_t many) {
-    if (list == NULL || !PyList_CheckExact(list) || PyList_GET_SIZE(list) != many)
+/* A state's memory: an array of doubles that can be written to. */
+static int memory_of(PyObject *array, Py_buffer *memory, Py_ssize_t many) {
+    if (array == NULL || PyObject_GetBuffer(array, memory, PyBUF_WRITABLE | PyBUF_FORMAT) < 0) {
+        PyErr_Clear();
         return UNUSUAL;
-    for (Py_ssize_t i = 0; i < many; i++)
-        if (real(PyList_GET_ITEM(list, i), &found[i]) != DONE)
-            return UNUSUAL;
+    }
+    if (memory->format != NULL && strcmp(memory->format, "d") == 0 && memory->len == many * (Py_ssize_t)sizeof(double))
+        return DONE;
+    PyBuffer_Release(memory);
+    return UNUSUAL;
+}
+
+static int remembered(PyObject *array, double *found, Py_ssize_t many) {
+    Py_buffer memory;
+    if (memory_of(array, &memory, many) != DONE)
+        return UNUSUAL;
+    memcpy(found, memory.buf, (size_t)memory.len);
+    PyBuffer_Release(&memory);
     return DONE;
 }
 
@@ -269,14 +281,13 @@ static Py_ssize_t find(Learner *learner, PyObject *skills, PyObject *name, int *
             real(SLOT(state, of_skill.successes), &skill->successes) != DONE ||
             real(SLOT(state, of_skill.rating), &skill->rating) != DONE ||
             real(SLOT(state, of_skill.recent), &skill->recent) != DONE ||
-            reals(SLOT(state, of_skill.memory), memory, SKILL_MEMORY) != DONE || skill->attempts < 0 ||
+            remembered(SLOT(state, of_skill.memory), memory, SKILL_MEMORY) != DONE || skill->attempts < 0 ||
             skill->last_moment > LARGEST || !(memory[SKILL_WINS] >= 0.0) || !(memory[SKILL_LOSSES] >= 0.0) ||
             !(memory[PATTERN] >= 0.0 && memory[PATTERN] < 16.0) ||
             !((double)learner->attempts - memory[PLACE] >= 0.0)) {
             *status = UNUSUAL;
             return -1;
         }
-        memcpy(skill->before, memory, sizeof skill->before);
         Py_INCREF(state);
     }
     skill->state = state;
@@ -423,16 +434,12 @@ static int put(PyObject *object, Py_ssize_t offset, PyObject *value) {
     return DONE;
 }
 
-static int put_all(PyObject *list, const double *values, const double *before, Py_ssize_t many) {
-    for (Py_ssize_t i = 0; i < many; i++) {
-        if (memcmp(&values[i], &before[i], sizeof *values) == 0)
-            continue;
-        PyObject *number = PyFloat_FromDouble(values[i]);
-        if (number == NULL)
-            return FAILED;
-        PyList_SetItem(list, i, number);
-    }
-    return DONE;
+static void remember(PyObject *array, const double *values, Py_ssize_t many) {
+    Py_buffer memory;
+    if (memory_of(array, &memory, many) != DONE)
+        return; /* it was one of that length when it was read, or made */
+    memcpy(memory.buf, values, (size_t)memory.len);
+    PyBuffer_Release(&memory);
 }
 
 static int put_skill(Skill *skill, PyObject *skills, PyObject *touched) {
@@ -453,8 +460,7 @@ static int put_skill(Skill *skill, PyObject *skills, PyObject *touched) {
         put(state, of_skill.low, PyFloat_FromDouble(skill->low)) != DONE ||
         put(state, of_skill.high, PyFloat_FromDouble(skill->high)) != DONE)
         return FAILED;
-    if (put_all(SLOT(state, of_skill.memory), skill->memory, skill->before, SKILL_MEMORY) != DONE)
-        return FAILED;
+    remember(SLOT(state, of_skill.memory), skill->memory, SKILL_MEMORY);
     return PySet_Add(touched, skill->name) < 0 ? FAILED : DONE;
 }
 
@@ -470,10 +476,10 @@ static PyObject *write_back(PyObject *state, Learner *learner, PyObject *attempt
          put(state, of_learner.attempts, PyLong_FromLongLong(learner->attempts)) != DONE ||
          put(state, of_learner.last, PyTuple_GetSlice(attempt, 0, 2)) != DONE))
         status = FAILED;
-    if (status == DONE)
-        status = put_all(SLOT(state, of_learner.memory), learner->memory, learner->before, STUDENT_MEMORY);
-    if (status == DONE)
+    if (status == DONE) {
+        remember(SLOT(state, of_learner.memory), learner->memory, STUDENT_MEMORY);
         return touched;
+    }
     Py_DECREF(touched);
     return NULL;
 }
@@ -587,13 +593,12 @@ static PyObject *extend(PyObject *module, PyObject *const *args, Py_ssize_t give
         PyTuple_GET_SIZE(last) != 2 || whole(PyTuple_GET_ITEM(last, 0), &learner.last_moment) != DONE ||
         learner.last_moment > LARGEST || whole(SLOT(state, of_learner.attempts), &learner.attempts) != DONE ||
         real(SLOT(state, of_learner.rating), &learner.rating) != DONE ||
-        reals(SLOT(state, of_learner.memory), memory, STUDENT_MEMORY) != DONE || learner.attempts < 0 ||
+        remembered(SLOT(state, of_learner.memory), memory, STUDENT_MEMORY) != DONE || learner.attempts < 0 ||
         learner.attempts > LARGEST || !(memory[STUDENT_WINS] >= 0.0) || !(memory[STUDENT_LOSSES] >= 0.0) ||
         !(memory[LAST_ITEM] >= 0.0 && memory[LAST_ITEM] < 4294967296.0) ||
         !(memory[LAST_SKILLS] >= 0.0 && memory[LAST_SKILLS] < 4294967296.0) ||
         !(memory[LAST_RIGHT] >= 0.0 && memory[LAST_RIGHT] < 2.0))
         Py_RETURN_NONE;
-    memcpy(learner.before, memory, sizeof learner.before);
     int status = go_through(&learner, stored, attempts);
     Py_ssize_t many = PyList_GET_SIZE(attempts);
     PyObject *touched = NULL;

@@ -1,12 +1,14 @@
 """What is kept of a student: constant in size for the student and for each skill, whatever was answered.
 
 ``memory`` holds what the model remembers beyond the named fields, as floats of a fixed layout, so that a state is
-stored and read back to the last digit. The lengths are STUDENT_MEMORY and SKILL_MEMORY; the places are named below. An
-empty memory in the store is one that was never written: such a state is folded again, not extended.
+stored and read back to the last digit; an array, since there are many students. The lengths are STUDENT_MEMORY and
+SKILL_MEMORY; the places are named below. An empty memory in the store is one that was never written: such a state is
+folded again, not extended.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -50,6 +52,9 @@ ITEMS: Final = 16
 place of one with the same last bits."""
 ITEM_PLACES: Final = 16
 STUDENT_MEMORY: Final = ITEMS + 3 * ITEM_PLACES
+
+_NO_SKILL_MEMORY: Final = array("d", bytes(8 * SKILL_MEMORY))
+_NO_STUDENT_MEMORY: Final = array("d", bytes(8 * STUDENT_MEMORY))
 
 BASE: Final = 0.65
 """The outcome that says nothing: recency-weighted outcomes are taken about it."""
@@ -106,7 +111,7 @@ class SkillState:
         self.last_at = last_at
         self.low = low
         self.high = high
-        self.memory = list(memory) or [0.0] * SKILL_MEMORY
+        self.memory = array("d", memory or _NO_SKILL_MEMORY)
 
     def values(self) -> tuple[int, float, float, float, float, int, int]:
         """The fields before ``low``, in the order of the constructor."""
@@ -124,5 +129,5 @@ class LearnerState:
         self.rating = rating
         self.attempts = attempts
         self.last = last
-        self.memory = list(memory) or [0.0] * STUDENT_MEMORY
+        self.memory = array("d", memory or _NO_STUDENT_MEMORY)
         self.skills: dict[str, SkillState] = {}

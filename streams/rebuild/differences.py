@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -39,6 +40,8 @@ def words(column: str, value: object) -> str:
         return (_EPOCH + timedelta(seconds=value)).isoformat()
     if column == "day" and isinstance(value, int):
         return as_date(value).isoformat()
+    if isinstance(value, array):
+        return str(value.tolist())
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -6,6 +6,7 @@ rebuilt row is folded up to the later of the two, so that both speak of the same
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -219,7 +220,7 @@ class _Judgement:
     def _outdated(self, state: Values) -> bool:
         """Whether a live row was folded under another calibration, or by a model that remembered something else."""
         memory = state["memory"]
-        assert isinstance(memory, list), "see streams.rebuild.reading"
+        assert isinstance(memory, array), "see streams.rebuild.reading"
         known = state["calibration"], state["activation"], len(memory)
         return known != (self._calibration.version, self._bounds.activation, STUDENT_MEMORY)
 

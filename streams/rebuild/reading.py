@@ -6,6 +6,7 @@ before it, so it is there when the statements are read.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator, Sequence
 from string import Template
 from typing import Any
@@ -53,7 +54,7 @@ def live_rows(read_columns: Reader, students: Collection[str], generation: int) 
 def _rows(read_columns: Reader, columns: Columns, students: Collection[str]) -> Iterator[dict[str, Any]]:
     told = ", ".join(map(expression, columns.names))
     for row in rows_of(read_columns, _LIVE, columns=told, table=columns.table, students=listed(students)):
-        yield dict(zip(columns.names, map(_plain, row), strict=True))
+        yield dict(zip(columns.names, map(_plain, columns.names, row), strict=True))
 
 
 def expression(name: str) -> str:
@@ -63,7 +64,9 @@ def expression(name: str) -> str:
     return f"toUInt16({name})" if name == "day" else name
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
+    if name == "memory":
+        return array("d", value)
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
 
 

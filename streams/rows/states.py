@@ -21,12 +21,12 @@ class Stamp(NamedTuple):
 
 def skill_row(student_id: str, skill: str, state: SkillState, stamp: Stamp) -> Row:
     """Row of skill_states. The state lives on, and its memory with it: the row has one of its own."""
-    return (student_id, skill, *state.values(), state.low, state.high, state.memory.copy(), *stamp)
+    return (student_id, skill, *state.values(), state.low, state.high, state.memory[:], *stamp)
 
 
 def student_row(student_id: str, learner: LearnerState, stamp: Stamp) -> Row:
     """Row of student_states, likewise."""
-    return (student_id, learner.rating, learner.attempts, *learner.last, learner.memory.copy(), *stamp)
+    return (student_id, learner.rating, learner.attempts, *learner.last, learner.memory[:], *stamp)
 
 
 def no_skill_row(student_id: str, skill: str, stamp: Stamp) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from typing import Any
 
 import pytest
@@ -102,7 +103,8 @@ def test_a_state_that_something_else_was_made_of_is_left_to_the_python() -> None
     for spoil in (
         lambda state: setattr(state, "rating", 0), lambda state: setattr(state, "memory", [0.0]),
         lambda state: setattr(state, "last", [0, ""]), lambda state: state.memory.__setitem__(1, -1.0),
-        lambda state: state.skills["a"].memory.__setitem__(2, 0), lambda state: state.skills.update(a=None),
+        lambda state: setattr(state.skills["a"], "memory", array("f", bytes(52))),
+        lambda state: setattr(state.skills["a"], "memory", bytes(104)), lambda state: state.skills.update(a=None),
     ):  # fmt: skip
         state = LearnerState()
         extend(state, [GOOD], Calibration())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "UUID": st.uuids().map(str) | st.uuids().map(lambda one: str(one).upper()),
     "LowCardinality(String)": st.sampled_from(["a", "b", "", "ä€"]) | st.integers(0, 400).map(lambda n: f"word-{n}"),
     "Array(LowCardinality(String))": st.lists(st.integers(0, 300).map(str), max_size=3),
-    "Array(Float64)": st.lists(st.floats(allow_nan=False) | st.integers(-(2**70), 2**70), max_size=4),
+    "Array(Float64)": st.lists(st.floats(allow_nan=False) | st.integers(-(2**70), 2**70), max_size=4)
+    | st.lists(st.floats(), max_size=4).map(lambda some: array("d", some)),
     "DateTime64(6, 'UTC')": st.integers(-(2**63), 2**63 - 1),
     "Date": st.integers(0, 65_535),
     "UInt8": st.integers(0, 255),
@@ -27,7 +29,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "Float64": st.floats(allow_nan=False) | st.integers(-(2**70), 2**70),
 }
 ODD: tuple[Any, ...] = (
-    *(None, True, 1.5, 256, -1, 2**64, ["x", None], (1,), [[]]),
+    *(None, True, 1.5, 256, -1, 2**64, ["x", None], (1,), [[]], array("q", [1]), array("f", [0.1])),
     *("x", "0f1e2d3c4b5a69788796a5b4c3d2e1f0----", b"\xff", "\ud800"),
 )
 

@@ -21,9 +21,11 @@ from schemas.events import LATENCY_BOUNDS_MS, DeadLetter
 from schemas.tables import migrations
 from streams.dead_letters import CUT_BYTES, DeadLetters, key_of, of_refused
 from streams.health import Health, HealthServer
+from streams.learner.state import SkillState
 from streams.processor import Record
 from streams.progress import Progress, latency_buckets
 from streams.rows import tables
+from streams.rows.states import Stamp, skill_row
 from streams.rows.tables import Row
 from streams.sink import Refused, Sink, StoppedError
 from streams.waiting import LARGEST_BATCH_BYTES, Waiting
@@ -274,6 +276,9 @@ def test_a_refused_row_becomes_a_dead_letter_at_its_position() -> None:
     assert key_of(letter) == b"statements/0/7/0"
     assert letter.reason == "refused_by_attempts"
     assert json.loads(letter.payload)["item"] == "x"
+    state = skill_row("student", "a", SkillState(1, memory=[0.5, 1.0]), Stamp(0, 0, 1, 2, 30))
+    letter = of_refused(Refused(tables.SKILL_STATES, state, "no"), "statements", 1, at=5)
+    assert json.loads(letter.payload)["memory"] == [0.5, 1.0]
 
 
 def test_a_partition_is_told_once_what_it_runs_under_and_claims_nothing_else() -> None:
