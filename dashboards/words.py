@@ -9,25 +9,12 @@ from zoneinfo import ZoneInfo
 
 from dashboards.suppression import FLOOR, Cell, Shown
 
-_RULES: Final = {
-    "inactivity": "No activity",
-    "falling_success": "Falling success",
-    "incidents": "Behaviour",
-    "failing_core": "Failing a core course",
-    "less_time": "Less time on activities",
-}
-
 _DISMISSALS: Final = {
     "incorrect_data": "The data are wrong",
     "known_and_handled": "Known, and handled",
     "not_concerning": "Not concerning",
 }
 _STATES: Final = {"raised": "New", "intervention": "Intervention under way"}
-
-
-def rule(code: str) -> str:
-    """A warning rule's short name."""
-    return _RULES.get(code, code.replace("_", " ").capitalize())
 
 
 def dismissal(code: str) -> str:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from schemas.cases import Action, Case, Signal, State, Step, with_rules
+from schemas.rule_titles import rule_title
 
 
 class Closed(NamedTuple):
@@ -117,7 +118,7 @@ def _step(steps: list[Step], case: Case, action: Action, why: str, before: State
 def _sentence(signals: Sequence[Signal]) -> str:
     words = {"open": "", "cleared": " is over", "withdrawn": " is withdrawn"}
     parts = [
-        f"{signal.rule.replace('_', ' ')}{words[signal.status]}{' (severe)' if signal.severe else ''}"
+        f"{rule_title(signal.rule)}{words[signal.status]}{' (severe)' if signal.severe else ''}"
         for signal in dict.fromkeys(signals)
     ]
     return f"{', '.join(parts).capitalize()}."

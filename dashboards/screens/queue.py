@@ -14,6 +14,7 @@ from dashboards.session import Context
 from dashboards.store import Row
 from dashboards.triage import Counts, Entry
 from schemas.cases import State
+from schemas.rule_titles import rule_title
 
 _ENOUGH_DAYS = 10
 _JUDGED_DAYS = 90
@@ -145,7 +146,7 @@ def _filters(context: Context, found: list[Entry], names: dict[str, str], seen: 
     """What the filters leave, and whether all of it is to be shown, however long."""
     me = context.viewer.staff_id
     staff = cases.owners(context.registry)
-    rules = sorted({rule for entry in found for rule in entry.rules()}, key=words.rule)
+    rules = sorted({rule for entry in found for rule in entry.rules()}, key=rule_title)
     grades = sorted({entry.listed.grade for entry in found if entry.listed.grade is not None})
     others = sorted({entry.case.owner for entry in found} - {"", me}, key=lambda one: staff.get(one, one))
     called = {_ME: "Me", _NOBODY: "Nobody yet"}
@@ -156,7 +157,7 @@ def _filters(context: Context, found: list[Entry], names: dict[str, str], seen: 
             label_visibility=hidden,
         )  # fmt: skip
         rule = st.selectbox(
-            "Reason", rules, index=None, placeholder="Any reason", format_func=words.rule, key="queue-rule", width=180,
+            "Reason", rules, index=None, placeholder="Any reason", format_func=rule_title, key="queue-rule", width=180,
             label_visibility=hidden,
         )  # fmt: skip
         grade = st.selectbox(

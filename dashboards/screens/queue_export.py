@@ -12,6 +12,7 @@ from dashboards import cases, people, words
 from dashboards.access import decide
 from dashboards.session import Context
 from dashboards.triage import Entry
+from schemas.rule_titles import rule_title
 
 COLUMNS = ("student", "grade", "school", "state", "owner", "since", "reasons", "follow-up", "snoozed until")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -45,7 +46,7 @@ def export(context: Context, entries: Sequence[Entry], names: Mapping[str, str])
         if entry.student_id not in decided or not decided[entry.student_id].allowed:
             continue
         case = entry.case
-        reasons = " ".join(f"{words.rule(row['rule'])}: {row['reason']}" for row in entry.warnings)
+        reasons = " ".join(f"{rule_title(row['rule'])}: {row['reason']}" for row in entry.warnings)
         cells = (
             names.get(entry.student_id, ""), entry.listed.grade, context.catalogue.school(entry.listed.school_id),
             words.state(case.state), staff.get(case.owner, ""), case.raised_on, reasons, case.follow_up_on or "",

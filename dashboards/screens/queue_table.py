@@ -13,6 +13,7 @@ from dashboards.session import Context
 from dashboards.store import Row
 from dashboards.triage import Entry
 from schemas.cases import State
+from schemas.rule_titles import rule_title
 
 _TREND_DAYS = 28
 _WIDTHS = (0.2, 1, 7.6)
@@ -67,7 +68,7 @@ def _why(entry: Entry) -> str:
     ]
     if (more := len(entry.warnings) - 2) > 0:
         lines[1] = f'<span class="rt-more">{lines[1]}<span class="rt-soft rt-nowrap">+ {more} more</span></span>'
-    every = "\n".join(f"{words.rule(row['rule'])}: {row['reason']}" for row in entry.warnings)
+    every = "\n".join(f"{rule_title(row['rule'])}: {row['reason']}" for row in entry.warnings)
     order = f"\nStands here also because: {' '.join(entry.why)}" if entry.why else ""
     return f'<span title="{ui.text(every + order)}">{"".join(lines)}</span>'
 
@@ -81,7 +82,7 @@ def _since(context: Context, entry: Entry) -> str:
 
 def reason(row: Row, *, severe: bool = False) -> str:
     """The reason, led by the name of its rule where it does not begin with it anyway."""
-    name, said = words.rule(row["rule"]), row["reason"]
+    name, said = rule_title(row["rule"]), row["reason"]
     mark = f'{ui.icon("priority_high", "rt-warn")}<span class="rt-warn">severe</span> ' if severe else ""
     rest = said.removeprefix(name)
     return mark + (f"<b>{ui.text(name)}</b>{ui.text(rest)}" if rest != said else f"<b>{name}.</b> {ui.text(said)}")

@@ -14,6 +14,7 @@ from dashboards.learning import Known, Story
 from dashboards.screens import student_case, student_records, student_skill, student_skills
 from dashboards.session import Context
 from dashboards.store import NotAllowedError, Row
+from schemas.rule_titles import rule_title
 
 _DAYS = 120
 
@@ -130,7 +131,7 @@ def _reasons(context: Context, open_: list[Row], every: list[Row]) -> str:
 def _short(context: Context, row: Row) -> str:
     """A warning in two lines; the case opens each to its evidence."""
     return (
-        f"<p><b>{ui.text(words.rule(row['rule']))}</b>, since {words.since(row['raised_on'], context.today())}<br>"
+        f"<p><b>{ui.text(rule_title(row['rule']))}</b>, since {words.since(row['raised_on'], context.today())}<br>"
         f"{ui.text(row['reason'])}</p>"
     )
 
@@ -145,7 +146,7 @@ def _reason(context: Context, row: Row) -> str:
     }
     listed = "".join(f"<dt>{name}</dt><dd>{ui.text(value)}</dd>" for name, value in facts.items())
     return (
-        f"<h3>{ui.icon('flag', 'rt-warn')} {ui.text(words.rule(row['rule']))}</h3>"
+        f"<h3>{ui.icon('flag', 'rt-warn')} {ui.text(rule_title(row['rule']))}</h3>"
         f'<p>{ui.text(row["reason"])}</p><dl class="rt-facts">{listed}</dl>'
     )
 

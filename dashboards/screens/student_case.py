@@ -16,6 +16,7 @@ from dashboards.session import Context
 from dashboards.store import Row
 from infra.runtime.cases import CaseEvent
 from schemas.cases import COMMAND, Action, Case, State
+from schemas.rule_titles import rule_title
 
 _STATEMENTS = 12
 _HISTORY = 40
@@ -145,7 +146,7 @@ def _warnings(context: Context, student_id: str, case: Case) -> None:
     known = [row for row in rows if (row["rule"], row["raised_on"]) in mine]
     for signal in case.signals:
         if signal.status == "withdrawn":
-            st.caption(f"{words.rule(signal.rule)} of {words.day(signal.raised_on)} was withdrawn: evidence came late.")
+            st.caption(f"{rule_title(signal.rule)} of {words.day(signal.raised_on)} was withdrawn: evidence came late.")
     if not known:
         return
     ordered = sorted(known, key=lambda row: (row["status"] != "open", not mine[row["rule"], row["raised_on"]].severe))
@@ -156,7 +157,7 @@ def _warnings(context: Context, student_id: str, case: Case) -> None:
     labels = {f"{row['rule']}:{row['raised_on']}": row for row in ordered}
     chosen = st.segmented_control(
         "Evidence of", list(labels), default=next(iter(labels)), required=True, key=f"evidence:{case.case_id}",
-        format_func=lambda one: f"{words.rule(labels[one]['rule'])}, {words.day(labels[one]['raised_on'])}",
+        format_func=lambda one: f"{rule_title(labels[one]['rule'])}, {words.day(labels[one]['raised_on'])}",
     )  # fmt: skip
     _evidence(context, student_id, labels[str(chosen)])
 

@@ -21,6 +21,7 @@ from infra.runtime.settings import Settings
 from schemas.cases import CLOSED, COMMAND, Action, Ask, Case, CaseFaultError, State
 from schemas.registry.insight import cases
 from schemas.registry.tables import staff, students
+from schemas.rule_titles import rule_title
 
 app = typer.Typer(help="Cases: what people do about warnings. List, show, hand over.", no_args_is_help=True)
 
@@ -73,7 +74,8 @@ def show(
     for case in found:
         typer.echo(_line(case, names))
         for signal in case.signals:
-            typer.echo(f"  {signal.rule} of {signal.raised_on}: {signal.status}{', severe' if signal.severe else ''}")
+            severe = ", severe" if signal.severe else ""
+            typer.echo(f"  {rule_title(signal.rule)} of {signal.raised_on}: {signal.status}{severe}")
         for event in events:
             if event.case_id == case.case_id:
                 at = datetime.fromtimestamp(event.at / 1e6, UTC).astimezone(zone)
@@ -134,7 +136,7 @@ def _line(case: Case, names: Mapping[str, str]) -> str:
     when += f", follow-up {case.follow_up_on}" if case.follow_up_on else ""
     when += f" {case.closed_on}" if case.closed_on else ""
     who = names.get(case.owner, case.owner) or "nobody"
-    why = ", ".join(case.rules) + (f" ({case.dismissal})" if case.dismissal else "")
+    why = ", ".join(map(rule_title, case.rules)) + (f" ({case.dismissal})" if case.dismissal else "")
     return f"{case.case_id}  {case.student_id}  {case.raised_on}  {case.state}{when}  {who}  {why}"
 
 

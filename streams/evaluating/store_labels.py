@@ -7,6 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from schemas.reports import Cell, Column, Estimate, Section, Table
+from schemas.rule_titles import rule_title
 from streams.evaluating.asking import DataFaultError
 from streams.evaluating.roster import Labels, Roster
 from streams.measures.groups import LEAST, error_rates
@@ -43,7 +44,7 @@ def labelled(labels: Labels, first: First, roster: Roster, rules: Mapping[str, F
     )
     columns = [Column("Warned by"), Column("Students warned", "count"), Column("Precision", "percent")]
     columns += [Column("Recall", "percent"), Column("Days ahead, median", "days")]
-    rows: list[list[Cell]] = [["any rule", whole.listed, whole.precision, whole.recall, lead.median]]
+    rows: list[list[Cell]] = [["Any rule", whole.listed, whole.precision, whole.recall, lead.median]]
     for rule, days in rules.items():
         own = [_before(days.get(student), labels.happened.get(student)) for student in students]
         found = flagged(outcomes, own)
@@ -54,7 +55,7 @@ def labelled(labels: Labels, first: First, roster: Roster, rules: Mapping[str, F
         ]
         middle = sorted(ahead)[len(ahead) // 2] if len(ahead) >= LEAST else None
         told: list[Cell] = [found.listed, found.precision, found.recall, middle]
-        rows.append([rule.replace("_", " "), *(told if found.listed >= LEAST else [f"n<{LEAST}", None, None, None])])
+        rows.append([rule_title(rule), *(told if found.listed >= LEAST else [f"n<{LEAST}", None, None, None])])
     note = (
         "Precision: of the warned, how many had the outcome later. Recall: of those with the outcome, how many were "
         "warned before it. Students of the roster without a label count as without the outcome."

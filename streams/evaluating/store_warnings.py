@@ -18,6 +18,7 @@ from infra.runtime.shares import hidden_groups
 from schemas.cases import BY_PEOPLE, OUTCOMES, Action, Case, Dismissal, State
 from schemas.registry.insight import cases
 from schemas.reports import Cell, Column, Estimate, Figure, Report, Section, Table
+from schemas.rule_titles import rule_title
 from streams.cases.outcomes import RuleOutcome, rule_outcomes
 from streams.evaluating.asking import DataFaultError, Tell, quiet
 from streams.evaluating.roster import Roster, read_labels, read_roster
@@ -163,7 +164,7 @@ def _by_rule(warned: Iterable[Warned]) -> Table:
         status = Counter(one.status for one in some)
         lasted = [(one.cleared_on - one.raised_on).days for one in some if one.cleared_on]
         rows.append(
-            [words(rule), people[rule], len(some), status["open"], share(status["cleared"], len(some)),
+            [rule_title(rule), people[rule], len(some), status["open"], share(status["cleared"], len(some)),
              share(status["withdrawn"], len(some)), median(lasted) if lasted else None]
         )  # fmt: skip
     note = "Withdrawn: later evidence took its ground away. Open: so many right now."
@@ -171,7 +172,7 @@ def _by_rule(warned: Iterable[Warned]) -> Table:
 
 
 def _small(rules: Iterable[str], what: str) -> str:
-    told = ", ".join(sorted(map(words, rules)))
+    told = ", ".join(sorted(map(rule_title, rules)))
     return f" Of fewer than {LEAST} {what}, and so not told: {told}." if told else ""
 
 
@@ -199,14 +200,16 @@ def _acting(worked: list[Worked]) -> str:
 
 def _cases_table(worked: list[Worked]) -> Table:
     states = Counter(one.case.state for one in worked)
-    rows: list[list[Cell]] = [[words(state), share(states[state], len(worked))] for state in State if states[state]]
+    rows: list[list[Cell]] = [
+        [state.capitalize(), share(states[state], len(worked))] for state in State if states[state]
+    ]
     helped = [one for one in worked if one.helped]
-    rows.append(["an intervention was begun, at any time", share(len(helped), len(worked))])
+    rows.append(["An intervention was begun, at any time", share(len(helped), len(worked))])
     ended = Counter(
         str(event.details.get("outcome")) for one in helped for event in one.events if event.action == Action.ENDED
     )
     if sum(ended.values()) >= LEAST:
-        rows += [[f"of ended interventions: {said}", share(ended[said], sum(ended.values()))] for said in OUTCOMES]
+        rows += [[f"Of ended interventions: {said}", share(ended[said], sum(ended.values()))] for said in OUTCOMES]
     note = "" if len(worked) >= LEAST else f"Fewer than {LEAST} cases: not shown."
     return Table("Where cases stand", [Column("State"), Column("Cases", "percent")], rows if not note else [], note)
 
@@ -223,7 +226,7 @@ def _dismissals(outcomes: list[RuleOutcome]) -> list[Table]:
         if one.judged < LEAST:
             continue
         kinds = (one.incorrect_data, one.known_and_handled, one.not_concerning, one.intervened)
-        rows.append([words(one.rule), one.raised, one.judged, *(share(count, one.judged) for count in kinds)])
+        rows.append([rule_title(one.rule), one.raised, one.judged, *(share(count, one.judged) for count in kinds)])
     note = "Decided: dismissed, or an intervention was begun. A case with several rules counts with each of them."
     note += _small([one.rule for one in outcomes if one.judged < LEAST], "decided cases")
     return [Table("Dismissals by rule", columns, rows, note)]
@@ -231,7 +234,7 @@ def _dismissals(outcomes: list[RuleOutcome]) -> list[Table]:
 
 def _decided(outcomes: list[RuleOutcome]) -> list[Figure]:
     """Of decided cases, by rule: how many should not have been raised, and how many led to help."""
-    enough = {words(one.rule): one for one in outcomes if one.judged >= LEAST}
+    enough = {rule_title(one.rule): one for one in outcomes if one.judged >= LEAST}
     if not enough:
         return []
     wrong = {rule: share(one.incorrect_data + one.not_concerning, one.judged) for rule, one in enough.items()}
@@ -277,8 +280,3 @@ def _figure(title: str, rates: Mapping[str, Mapping[str, Estimate | None]]) -> F
 
 def _point(group: str, one: Estimate) -> Point:
     return Point(group, one.value, one.low, one.high, one.n)
-
-
-def words(code: str) -> str:
-    """A code as it is read."""
-    return code.replace("_", " ")

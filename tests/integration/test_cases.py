@@ -62,7 +62,7 @@ def test_a_case_is_read_as_it_was_written_and_its_events_tell_who_when_and_why(r
         assert cases.case(connection, first.case_id) == step.case
         told = cases.events(connection, [first.case_id])
     assert [(e.sequence, e.at, e.who, e.action, e.before, e.after, e.why) for e in told] == [
-        (1, 1_000, "", "raised", "", "raised", "Inactivity."),
+        (1, 1_000, "", "raised", "", "raised", "No activity."),
         (2, 2_000, "rosa", "intervention", "raised", "intervention", "misses Mondays"),
     ]
     assert told[1].details["goal"] == "no Monday missed"

@@ -110,7 +110,7 @@ def test_the_report_tells_how_many_warnings_people_called_wrong(store):
     assert any("50 should not have been raised (20 of 40)" in sentence for sentence in report.headlines)
     acted = section(report, "What came of it")
     assert "100 of 100 cases (40 of 40), half of them within 2.0 days" in acted.text
-    dismissed = row(acted.tables[1], "inactivity")
+    dismissed = row(acted.tables[1], "No activity")
     assert dismissed[1:3] == [40, 40]
     assert [cell.value for cell in dismissed[3:]] == [0.25] * 4
 
@@ -122,7 +122,7 @@ def test_the_report_counts_warnings_as_the_store_has_them_by_rule(store):
         .query("SELECT uniqExact(student_id), count() FROM warnings FINAL WHERE rule = 'inactivity'")
         .result_rows
     )
-    assert row(section(report, "What was warned").tables[0], "inactivity")[1:3] == [students, warnings]
+    assert row(section(report, "What was warned").tables[0], "No activity")[1:3] == [students, warnings]
 
 
 def test_small_schools_are_not_told_and_the_report_has_no_student(store):

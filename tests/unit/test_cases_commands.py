@@ -64,7 +64,7 @@ def typed(*words: str, exit_code: int = 0) -> str:
 def test_open_cases_are_listed_the_oldest_first_with_owner_and_reason(engine: Engine) -> None:
     lines = typed("list").splitlines()
     assert [line.split()[0] for line in lines] == list(CASES.values())
-    assert lines[0].endswith("claimed  Rosa  inactivity")
+    assert lines[0].endswith("claimed  Rosa  No activity")
     assert typed("list", "--owner", "tom@x.example") == "no open cases\n"
     assert typed("list", "--owner", "-") == "no open cases\n"
     assert len(typed("list", "--school", "north", "--state", "claimed").splitlines()) == 2
@@ -75,8 +75,8 @@ def test_open_cases_are_listed_the_oldest_first_with_owner_and_reason(engine: En
 def test_a_case_is_shown_with_its_warnings_and_all_that_happened(engine: Engine) -> None:
     for what in (CASES[ADA], ADA):
         text = typed("show", what)
-        assert "inactivity of 2026-11-11: open" in text
-        assert "raised       the rules: Inactivity." in text
+        assert "No activity of 2026-11-11: open" in text
+        assert "raised       the rules: No activity." in text
         assert "claimed      Rosa: -" in text
 
 

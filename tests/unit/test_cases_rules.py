@@ -38,7 +38,7 @@ def test_open_warnings_raise_one_case_that_holds_them_all():
     assert (step.action, step.before, step.case.state, step.case.version) == (Action.RAISED, "", State.RAISED, 1)
     assert step.case.rules == ["inactivity", "falling_success"]
     assert step.case.raised_on == TODAY - timedelta(days=4)
-    assert step.why == "Inactivity, falling success."
+    assert step.why == "No activity, falling success."
 
 
 def test_without_an_open_warning_there_is_no_case():
@@ -74,7 +74,7 @@ def test_a_further_warning_is_told_in_the_case_that_is_open():
 
 def test_a_warning_that_becomes_severe_is_told_once():
     [step] = steps(case(State.CLAIMED, signal()), signal(severe=True))
-    assert step.why == "Inactivity (severe)."
+    assert step.why == "No activity (severe)."
     assert steps(step.case, signal(severe=True)) == []
     assert steps(step.case, signal()) == []
 
@@ -107,7 +107,7 @@ def test_late_evidence_clears_a_case_that_nobody_claimed_and_tells_the_owner_of_
 
 def test_one_of_two_warnings_that_is_over_eases_the_case():
     [step] = steps(case(State.CLAIMED, signal(), signal("attendance")), signal(status="cleared"), signal("attendance"))
-    assert (step.action, step.why) == (Action.EASED, "Inactivity is over.")
+    assert (step.action, step.why) == (Action.EASED, "No activity is over.")
     assert not step.case.eased
 
 
