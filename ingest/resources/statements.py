@@ -168,12 +168,12 @@ class Statements(Resource):
         too much."""
         faults = Faults()
         value = parse(body, faults)
+        count = len(value) if isinstance(value, list) else 1
+        self._bound(count)
         if not faults:
             oversize(value, body, faults, deepest=self._settings.max_depth, longest=self._settings.max_string)
-        count = len(value) if isinstance(value, list) else 1
         if faults:
             raise refusal(faults, count)
-        self._bound(count)
         self._allowance.check(by, count)
         if own_id:
             _address(value, own_id, faults)
@@ -249,8 +249,8 @@ def refusal(faults: Faults, statements: int, *, status: int = 400) -> ApiError:
     first = faults[0]
     where = f"{first.path}: " if first.path else ""
     message = f"{where}{first.message}"
-    if len(faults) > 1:
-        message += f" (and {len(faults) - 1} more)"
+    if more := len(faults) - 1 + faults.left_out:
+        message += f" (and {more} more)"
     faulty = tuple(sorted({int(found[1]) for fault in faults if (found := _POSITION(fault.path))}))
     if faulty:
         message += f"; {len(faulty)} of {statements} statements are at fault, none was accepted"

@@ -5,11 +5,14 @@ Sections are those of xAPI 1.0.3 (part two: Data, part three: Communication) unl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
 _EXCERPT = 80
+_MOST = 100
+_LONGEST = 400
 
 
 class Rule(NamedTuple):
@@ -38,11 +41,24 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Faults(list[Fault]):
-    """Faults in the order in which they were found."""
+    """Faults in the order in which they were found, of each statement of a batch the first hundred.
+
+    A body of some megabytes may break a million rules: what nobody would read is counted (``left_out``), not kept.
+    """
+
+    def __init__(self, given: Iterable[Fault] = ()) -> None:
+        super().__init__(given)
+        self.left_out = 0
+        self._of: dict[str, int] = {}
 
     def add(self, rule: Rule, path: str, message: str, value: Any = None) -> None:
-        """Note a breach of ``rule`` at ``path``."""
-        self.append(Fault(rule.code, rule.section, path, message, rule.fix, excerpt(value)))
+        """Note a breach of ``rule`` at ``path``; both texts are cut, as names that were sent stand in them."""
+        statement = path.partition("]")[0] if path.startswith("$[") else ""
+        found = self._of[statement] = self._of.get(statement, 0) + 1
+        if found > _MOST:
+            self.left_out += 1
+            return
+        self.append(Fault(rule.code, rule.section, _cut(path), _cut(message), rule.fix, excerpt(value)))
 
 
 def excerpt(value: Any) -> str:
@@ -51,6 +67,10 @@ def excerpt(value: Any) -> str:
         return ""
     text = str(value)
     return "" if "@" in text else text[:_EXCERPT]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def kind_of(value: Any) -> str:

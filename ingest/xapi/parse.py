@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from collections import Counter
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -20,11 +21,15 @@ _SPELT_COLON: Final = b"\\u003"
 
 
 def _number(text: str) -> float | Decimal:
-    """A number as a float where that keeps its decimal value, else as a Decimal."""
+    """A number as a float where that keeps its decimal value, else as a Decimal; raises ValueError for an exponent that
+    no decimal number has."""
     value = float(text)
     if len(text) <= _SAFE_DIGITS and "e" not in text and "E" not in text:
         return value
-    exact = Decimal(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # an exponent of some twenty digits
+        raise ValueError("its exponent is out of range") from None
     return value if Decimal(repr(value)) == exact else exact
 
 
@@ -85,8 +90,8 @@ def _find_repeated_keys(body: bytes, faults: Faults) -> None:
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
         if len(made) != len(found):
-            names = [name for name, _ in found]
-            repeated.extend(sorted({name for name in names if names.count(name) > 1}))
+            times = Counter(name for name, _ in found)
+            repeated.extend(sorted(name for name, number in times.items() if number > 1))
         return made
 
     try:

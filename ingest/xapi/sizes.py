@@ -20,8 +20,10 @@ def may_be_too_long(body: bytes, longest: int) -> bool:
     """Whether a string of a JSON text may have more than ``longest`` characters; a sure no costs little."""
     if len(body) <= longest:
         return False
-    # An escaped quotation mark ends no string; a piece that is taken for too long is looked at again by ``oversize``.
-    return max(map(len, body.replace(b'\\"', b"__").split(b'"'))) > longest
+    # Escaped quotation marks end no string; what stands between two others, every second piece, is one. Of a string
+    # with many escapes more bytes are counted than it has characters: ``oversize`` looks at it again.
+    pieces = body.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')
+    return max(map(len, pieces[1::2]), default=0) > longest
 
 
 def oversize(value: Any, body: bytes, faults: Faults, *, deepest: int, longest: int) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 _IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\x00-\x20\x7f<>\"{}|\\^`]+").fullmatch
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
-_MBOX = re.compile(r"mailto:[^\s@<>\"]+@[^\s@<>\"]+").fullmatch
+_MBOX = re.compile(r"mailto:[^\s\x00-\x1f\x7f@<>\"]+@[^\s\x00-\x1f\x7f@<>\"]+").fullmatch
 _SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE).fullmatch
 _SHA2 = re.compile(r"[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}", re.IGNORECASE).fullmatch
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+\s*(?:;.*)?").fullmatch

@@ -54,6 +54,18 @@ def test_a_repeated_key_is_a_fault(body: bytes) -> None:
     assert fault(body)[0] == "json.duplicate_key"
 
 
+def test_a_repeated_key_among_very_many_is_found_in_one_pass() -> None:
+    body = b"{" + b",".join(b'"%d":1' % number for number in range(200_000)) + b',"7":1}'
+    assert fault(body) == ("json.duplicate_key", "an object has the property '7' more than once")
+
+
+@pytest.mark.parametrize("number", [b"1e" + b"9" * 30, b"-1.5E-" + b"9" * 30, b"1e" + b"9" * 100_000])
+def test_an_exponent_that_no_number_has_is_a_fault(number: bytes) -> None:
+    rule, message = fault(b'{"raw":' + number + b"}")
+    assert rule == "json.malformed"
+    assert "its exponent is out of range" in message
+
+
 def test_the_same_key_in_two_objects_is_no_fault() -> None:
     faults = Faults()
     assert parse(b'[{"a":1},{"a":"\\u003A \\": x"}]', faults) == [{"a": 1}, {"a": ":" + ' ": x'}]

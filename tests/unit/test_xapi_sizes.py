@@ -46,6 +46,12 @@ def test_escaped_quotation_marks_do_not_hide_a_long_string() -> None:
     assert not may_be_too_long(json.dumps({"a": "b" * 10, "c": "d" * 10}).encode(), 20)
 
 
+def test_what_stands_between_strings_is_no_long_string() -> None:
+    value = {"a\\": [1] * 100, '\\"b': "c"}
+    assert not may_be_too_long(json.dumps(value).encode(), 20)
+    assert not may_be_too_long(json.dumps([1] * 100).encode(), 20)
+
+
 @pytest.mark.parametrize("value", [1, "x", None, [], {}])
 def test_scalars_and_what_is_empty_are_right(value: Any) -> None:
     assert faults_of(value) == []

@@ -331,6 +331,39 @@ def test_the_same_id_twice_in_a_batch_is_a_fault_whatever_its_case() -> None:
     assert faults_of([ANSWERED, changed(ANSWERED, "id", ANSWERED["id"].upper())]) == [("batch.same_id", "$[1].id")]
 
 
+@pytest.mark.parametrize(
+    ("actor", "path"),
+    [
+        ({"mbox": "mailto:" + "a" * 2030 + "@example.org"}, "$.actor.mbox"),
+        ({"openid": "https://example.org/" + "é" * 1015}, "$.actor.openid"),
+        ({"account": {"homePage": "https://example.org/", "name": "a" * 2029}}, "$.actor.account"),
+    ],
+)
+def test_an_identifier_has_a_length_that_an_index_holds(actor: dict[str, Any], path: str) -> None:
+    assert faults_of(changed(ANSWERED, "actor", actor)) == [("limit.identifier", path)]
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x7f", " "])
+def test_an_address_has_no_character_that_is_not_written(character: str) -> None:
+    broken = changed(ANSWERED, "actor", {"mbox": f"mailto:a{character}b@example.org"})
+    assert faults_of(broken) == [("actor.mbox", "$.actor.mbox")]
+
+
+def test_of_a_million_faults_the_first_hundred_of_each_statement_are_kept_and_all_counted() -> None:
+    faults = Faults()
+    batch([{**ANSWERED, **dict.fromkeys(map(str, range(300)), 1)}, {}], faults, version_2=False)
+    assert [fault.path.partition("]")[0] for fault in faults] == ["$[0"] * 100 + ["$[1"] * 3
+    assert faults.left_out == 200
+
+
+def test_a_name_of_a_million_characters_is_not_told_in_full() -> None:
+    faults = Faults()
+    batch({**ANSWERED, "x" * 1_000_000: 1}, faults, version_2=False)
+    [only] = faults
+    assert only.path.startswith("$.xxx")
+    assert len(only.path) + len(only.message) < 1000
+
+
 @pytest.mark.parametrize("value", [None, 7, "x", True])
 def test_what_is_neither_object_nor_array_is_no_statement(value: Any) -> None:
     assert faults_of(value) == [("statement.type", "$")]

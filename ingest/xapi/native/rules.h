@@ -13,6 +13,8 @@ typedef struct {
     int64_t time, digest; /* the digest is there once an item was made */
 } statement;
 
+#define IDENTIFIER_BYTES 2048 /* as in validation/actors.py */
+
 #define EACH(member, of) for (node *member = (of)->inner, *member##_end = member + (of)->count; member < member##_end; member++)
 
 static int only(const node *n, enum kind kind) { return n->kind == kind; }
@@ -34,7 +36,8 @@ static int extensions(const node *n) {
 static int account(const node *n) {
     /* Sorted: homePage before name. */
     return n->kind == OBJECT && n->count == 2 && IS(n->inner[0].key, "homePage") && iri(&n->inner[0]) &&
-           IS(n->inner[1].key, "name") && n->inner[1].kind == STRING && n->inner[1].text.size > 0;
+           IS(n->inner[1].key, "name") && n->inner[1].kind == STRING && n->inner[1].text.size > 0 &&
+           n->inner[0].text.size + n->inner[1].text.size <= IDENTIFIER_BYTES;
 }
 
 static const node *find(const node *n, const char *name, size_t size) {
@@ -61,13 +64,13 @@ static int party(const node *n, int group) {
             if (!account(one)) return 0;
         } else if (IS(one->key, "mbox")) {
             identifiers++;
-            if (one->kind != STRING || !is_mbox(&one->text)) return 0;
+            if (one->kind != STRING || !is_mbox(&one->text) || one->text.size > IDENTIFIER_BYTES) return 0;
         } else if (IS(one->key, "mbox_sha1sum")) {
             identifiers++;
             if (one->kind != STRING || !is_sha1(&one->text)) return 0;
         } else if (IS(one->key, "openid")) {
             identifiers++;
-            if (!iri(one)) return 0;
+            if (!iri(one) || one->text.size > IDENTIFIER_BYTES) return 0;
         } else if (group && IS(one->key, "member")) {
             members = one;
             if (one->kind != ARRAY) return 0;

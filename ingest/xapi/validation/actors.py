@@ -22,6 +22,11 @@ ACCOUNT = Rule("actor.account", "1.0.3 Data 2.4.2.4", "Send homePage (an IRL) an
 MEMBERS_MISSING = Rule("group.members_missing", "1.0.3 Data 2.4.2.2", "List the members, or identify the group.")
 MEMBER_GROUP = Rule("group.nested", "1.0.3 Data 2.4.2.2", "List agents as members; a group has no groups within it.")
 
+LONG = Rule("limit.identifier", "1.0.3 Data 2.4.2.3", "Identify whoever it is by something shorter.")
+
+IDENTIFIER_BYTES: Final = 2048
+"""Longest identifier: the registry finds people by an index on it, and PostgreSQL's have no room for longer ones."""
+
 IDENTIFIERS: Final = ("mbox", "mbox_sha1sum", "openid", "account")
 _AGENT: Final = frozenset({"objectType", "name", *IDENTIFIERS})
 _GROUP: Final = _AGENT | {"member"}
@@ -106,7 +111,15 @@ def _identify(value: dict[str, Any], path: str, faults: Faults) -> bool:
         string(value["name"], f"{path}.name", faults)
     for name in found:
         _CHECKS[name](value[name], f"{path}.{name}", faults)
+        if _bytes(value[name]) > IDENTIFIER_BYTES:
+            faults.add(LONG, f"{path}.{name}", f"the identifier is longer than {IDENTIFIER_BYTES} bytes")
     return bool(found)
+
+
+def _bytes(identifier: Any) -> int:
+    """Its length in UTF-8; of an account, that of its home page and name."""
+    parts = identifier.values() if isinstance(identifier, dict) else (identifier,)
+    return sum(len(one.encode()) for one in parts if isinstance(one, str))
 
 
 def _mbox(value: Any, path: str, faults: Faults) -> None:
