@@ -765,6 +765,38 @@ static int append_row(PyObject *rows, PyObject *const *values, Py_ssize_t many) 
     return !failed;
 }
 
+static int in_key(unsigned char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '.' || c == '-';
+}
+
+/* streams/rows/texts.py: the text without the id that the row tells beside it. */
+static PyObject *row_text(PyObject *statement, PyObject *statement_id) {
+    static const char before[] = "{\"authority\":\"", between[] = "\",\"id\":\"", after[] = "\",";
+    enum { BEFORE = sizeof before - 1, BETWEEN = sizeof between - 1, AFTER = sizeof after - 1, ID = 36 };
+    if (!PyBytes_CheckExact(statement) || !is_uuid_text(statement_id))
+        return NULL;
+    At text = (At)PyBytes_AS_STRING(statement), end = text + PyBytes_GET_SIZE(statement), at = text + BEFORE;
+    At id = PyUnicode_1BYTE_DATA(statement_id);
+    if (end - text < BEFORE || memcmp(text, before, BEFORE) != 0)
+        return Py_NewRef(statement);
+    while (at < end && in_key(*at))
+        at++;
+    if (at == text + BEFORE || end - at < BETWEEN + ID + AFTER || memcmp(at, between, BETWEEN) != 0 ||
+        memcmp(at + BETWEEN, id, ID) != 0 || memcmp(at + BETWEEN + ID, after, AFTER) != 0)
+        return Py_NewRef(statement);
+    for (int i = 0; i < ID; i++)
+        if (id[i] >= 'A' && id[i] <= 'F')
+            return Py_NewRef(statement);
+    At rest = at + BETWEEN + ID + AFTER;
+    Py_ssize_t authority = at + AFTER - (text + 1);
+    PyObject *made = PyBytes_FromStringAndSize(NULL, authority + (end - rest));
+    if (made != NULL) {
+        memcpy(PyBytes_AS_STRING(made), text + 1, (size_t)authority);
+        memcpy(PyBytes_AS_STRING(made) + authority, rest, (size_t)(end - rest));
+    }
+    return made;
+}
+
 PyDoc_STRVAR(rows_doc, "rows(arrivals, generation)\n--\n\n"
 "Rows of statements and of attempts, when all arrivals are primary; else None.");
 
@@ -784,13 +816,19 @@ static PyObject *rows(PyObject *module, PyObject *const *args, Py_ssize_t given)
         }
         PyObject *item = told_by(one, ITEM);
         long flags = flags_of(item);
+        PyObject *text = row_text(field(item, STATEMENT), field(item, STATEMENT_ID));
+        if (text == NULL) {
+            whole = 0;
+            break;
+        }
         PyObject *statement[] = {
             field(item, STUDENT_ID), field(item, TIMESTAMP), field(item, STATEMENT_ID), field(item, STORED),
             field(item, PROVIDER_ID), field(item, VERB), told_by(one, VERB_IRI), told_by(one, ACTIVITY),
             told_by(one, ACTOR), told_by(one, REGISTRATION), field(item, SKILLS), field(item, DIGEST), args[1],
-            told_by(one, PARTITION), told_by(one, OFFSET), told_by(one, IDX), field(item, STATEMENT),
+            told_by(one, PARTITION), told_by(one, OFFSET), told_by(one, IDX), text,
         };
         whole = flags >= 0 && flags < CREDIT && append_row(statements, statement, 17);
+        Py_DECREF(text);
         if (whole && told_by(one, OUTCOME) != Py_None) {
             PyObject *attempt[] = {
                 field(item, STUDENT_ID), field(item, TIMESTAMP), field(item, STATEMENT_ID), told_by(one, ACTIVITY),

@@ -14,6 +14,7 @@ import msgspec
 from schemas import verbs
 from schemas.events import DeadLetter, Item
 from streams.rows.arrival import Fault, read
+from streams.rows.texts import whole_text
 
 _FIXED: Final = ("provider_id", "stored", "digest", "flags")
 """Fields that a repair may not change."""
@@ -68,7 +69,8 @@ def item_of_row(letter: DeadLetter) -> Item:
         row = msgspec.json.decode(letter.payload, type=_Row)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RepairError(f"the row does not hold its statement: {error}") from None
-    return Item(**msgspec.structs.asdict(row), flags=0)
+    values = msgspec.structs.asdict(row)
+    return Item(**values | {"statement": whole_text(row.statement, row.statement_id)}, flags=0)
 
 
 def item_json(item: Item) -> bytes:

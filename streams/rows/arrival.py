@@ -14,6 +14,7 @@ from streams.rows.days import EARLIEST_US, LATEST_US
 from streams.rows.document import decode
 from streams.rows.result import UNKNOWN_MS, duration_ms, outcome
 from streams.rows.tables import Row
+from streams.rows.texts import row_text
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -117,7 +118,8 @@ def statement_row(arrival: Arrival, generation: int) -> Row:
     return (
         item.student_id, item.timestamp, item.statement_id, item.stored, item.provider_id, item.verb,
         arrival.verb_iri, arrival.activity, arrival.actor, arrival.registration,
-        item.skills, item.digest, generation, arrival.partition, arrival.offset, arrival.idx, item.statement,
+        item.skills, item.digest, generation, arrival.partition, arrival.offset, arrival.idx,
+        row_text(item.statement, item.statement_id),
     )  # fmt: skip
 
 
