@@ -185,6 +185,7 @@ class Worker:
         engine = open_registry(settings.registry_url())
         self._started.append(lambda: asyncio.to_thread(engine.dispose))
         self._engine = engine
+        asked_at = time.monotonic()
         running = await asyncio.to_thread(running_calibration, engine)
         log.info("calibration", version=running.calibration.version)
         log.info("compiled parts", used=in_use(), in_plain_python=missing())
@@ -224,6 +225,7 @@ class Worker:
         self.pipeline = Pipeline(
             processor, writes, unwritten, dead_letters, gate, metrics, self.health, origin, now_us, acknowledge
         )
+        self.pipeline.looks.saw(running.activation, asked_at)
         self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health, ends)
         stops = Stops(
             self.pipeline, self.partitions, lambda: self.partitions.assigned, self._sink(), origin.generation,
@@ -342,13 +344,15 @@ class Worker:
     async def _calibrate(self, running: Running) -> None:
         """Takes up another calibration when it is made the active one. A registry that is away is asked again."""
         while True:
+            asked_at = time.monotonic()
             try:
                 found = await asyncio.to_thread(running_calibration, self._engine, running)
             except SQLAlchemyError as error:
+                self.pipeline.looks.failed()
                 log.warning("the registry does not say which calibration is active", error=repr(error))
             else:
                 if found != running:
                     log.info("calibration", version=found.calibration.version, switching=found.switching)
                 running = found
-                await self.pipeline.run_under(running)
+                await self.pipeline.run_under(running, asked_at)
             await asyncio.sleep(CALIBRATION_SECONDS)

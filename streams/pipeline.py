@@ -21,6 +21,7 @@ from infra.runtime.metrics import StreamsMetrics
 from streams.dead_letters import DeadLetters, is_statement, of_refused, outcome_of_refused
 from streams.health import Health
 from streams.limits import Gate
+from streams.looks import Looks
 from streams.processor import Batch, Processor, Record
 from streams.progress import Progress, flush_row
 from streams.rows import tables
@@ -37,6 +38,10 @@ T = TypeVar("T")
 
 Acknowledge = Callable[[int, int], None]
 """Is told a partition and an offset: everything below it is written."""
+
+
+class OvertakenError(Exception):
+    """What was written was folded under a calibration that was not in use any more."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Pipeline:
         self._origin = origin
         self._clock = clock
         self._acknowledge = acknowledge
+        self.looks = Looks()
         self._waiting = Waiting()
         self._released: dict[int, int] = {}
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
@@ -112,6 +118,8 @@ class Pipeline:
                     await self._flow()
                 except StoppedError:
                     raise
+                except OvertakenError:
+                    await self._again()
                 except Exception:
                     await self._mend()
         except StoppedError:
@@ -164,6 +172,14 @@ class Pipeline:
         await self._one_by_one(failed)
         self._waiting.written()
 
+    async def _again(self) -> None:
+        """All that is under way is folded again, under the calibration that is in use now."""
+        log.warning("a batch was folded under a former calibration; it is done again")
+        under_way = self._waiting.under_way
+        await self._forget(under_way)
+        while under_way:
+            self._waiting.put_back(under_way.pop().owned)
+
     async def _one_by_one(self, run: Run) -> None:
         """A record that breaks the program is put aside; when too many do, the gate stops their partition."""
         for record in run.records:
@@ -183,9 +199,13 @@ class Pipeline:
 
     async def _alone(self, record: Record, process: Callable[[Sequence[Record]], Batch]) -> None:
         batch = await self.in_core(partial(self._process, [record], process))
-        await self._settle(batch, self._begin(batch), self._waiting.under_way[0])
+        try:
+            await self._settle(batch, self._begin(batch), self._waiting.under_way[0])
+        except OvertakenError:
+            await self._forget(self._waiting.under_way)
+            await self._alone(record, process)
 
-    async def _forget(self, runs: Sequence[Run]) -> None:
+    async def _forget(self, runs: Collection[Run]) -> None:
         partitions = {record.partition for run in runs for record in run.records}
         await self.in_core(partial(self._processor.drop, partitions))
 
@@ -217,6 +237,8 @@ class Pipeline:
 
     async def _settle(self, batch: Batch, flushed: Future[list[Refused]], run: Run) -> None:
         refused = await asyncio.wrap_future(flushed)
+        if not await self.looks.confirm(batch.activation):
+            raise OvertakenError
         letters = [of_refused(r, self._origin.topic, self._origin.generation, self._clock()) for r in refused]
         await self._dead_letters.publish([*batch.dead, *letters])
         await self.tell(self._written(batch, run))
@@ -241,10 +263,15 @@ class Pipeline:
         """Run something in the core's thread, after what runs there."""
         return await asyncio.get_running_loop().run_in_executor(self._core, action)
 
-    async def run_under(self, running: Running) -> None:
-        """Fold under this calibration from the next batch on. To be called again and again: when nothing is under way
-        any more, the partitions are told to run under it."""
-        await self.in_core(partial(self._processor.run_under, running))
+    async def run_under(self, running: Running, asked_at: float) -> None:
+        """Fold under this calibration from the next batch on; ``asked_at``: when it was asked for, by the monotonic
+        clock. To be called again and again: when nothing is under way any more, the partitions are told to run under
+        it."""
+        take_up = partial(self._processor.run_under, running)
+        # Before anything that is folded again because of what the look says.
+        taken_up = asyncio.get_running_loop().run_in_executor(self._core, take_up)
+        self.looks.saw(running.activation, asked_at)
+        await taken_up
         if not self._waiting.under_way:
             self.progress.activation = running.activation
 

@@ -4,7 +4,8 @@ Each step may be killed, and is done again from its beginning to the same end. N
 over one of the new one, since rows carry the number of the switch before their watermark (schemas/clickhouse/0007). A
 worker takes the new version up between two batches, and says for each partition when all that is still to come of it
 is folded under the new one. What was folded under the old one after the exchange is in attempts: those students are
-folded again, through the log.
+folded again, through the log. A worker that was paused meanwhile looks again before it acknowledges what it had in hand
+(streams.looks): so nothing comes into attempts unseen.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 from streams.history import is_out
 from streams.kept import listed, parts
 from streams.learner.fold import fold
+from streams.looks import RELIED_UPON_SECONDS
 from streams.rebuild import scope
 from streams.rebuild.comparing import Comparison, Options
 from streams.rebuild.journal import Journal, Step
@@ -38,8 +40,8 @@ TAKE_UP_SECONDS: Final = 120.0
 """A worker that has not taken the version up by then is told of."""
 AWAY_SECONDS: Final = 15.0
 """A partition of which no worker spoke for so long has none at work."""
-GRACE_SECONDS: Final = 5.0
-"""Longer than a worker goes without a look at which calibration is active."""
+GRACE_SECONDS: Final = RELIED_UPON_SECONDS + 2.0
+"""After so long no worker acknowledges any more what it folded under the calibration before: see streams.looks."""
 
 _SINCE = (
     "SELECT DISTINCT student_id FROM attempts WHERE generation = $generation"
@@ -104,8 +106,11 @@ class Switch:
         began = time.monotonic()
         shadows.exchange(journal.began.shadows)
         self._desk.activate()
+        activated = time.monotonic()
         shadows.settle(began)
         self._wait_for_workers()
+        # Whatever was acknowledged under the calibration before is among the attempts from then on.
+        time.sleep(max(activated + GRACE_SECONDS - time.monotonic(), 0.0))
         folded_until = [step for step in journal.steps if step.written][-1].written
         again = list(self._since(folded_until))
         self._options.fold_again(again)
@@ -174,17 +179,13 @@ class Switch:
     def _wait_for_workers(self) -> None:
         """Return when each partition that a worker is at work on is folded under the new version."""
         deadline = time.monotonic() + TAKE_UP_SECONDS
-        waited = False
         while behind := self._behind():
-            waited = True
             if time.monotonic() > deadline:
                 raise NotTakenUpError(
                     f"no worker of partition {', '.join(map(str, behind))} runs under calibration"
                     f" {self._running.calibration.version} yet. The same command goes on from here"
                 )
             time.sleep(0.5)
-        if waited:  # a partition that changes hands meanwhile
-            time.sleep(GRACE_SECONDS)
 
     def _behind(self) -> list[int]:
         found = rows_of(self._store.read, _BEHIND, generation=self._options.generation)
