@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import streamlit as st
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, delete, select
 from streamlit.testing.v1 import AppTest
 
@@ -19,8 +21,12 @@ from dashboards.store import Store, StoreError
 from infra.dev.front.process import Front
 from infra.dev.ports import any_free
 from infra.runtime.clickhouse import open_clickhouse
+from infra.runtime.metrics import StreamsMetrics
 from infra.runtime.settings import DashboardsSettings, Settings
 from schemas.registry.insight import case_events, cases
+from streams.reconciliation import Watch
+from streams.rows import tables
+from streams.sink import Sink
 from tests.fixtures.district_rows import District, write_district
 from tests.fixtures.pages_store import page_text as shown
 from tests.fixtures.pages_store import prepared, settings_of, store_of, student_page, viewer_of
@@ -152,6 +158,30 @@ def test_a_difference_is_told_in_the_reconciliation(district_store, open_page, t
         client.command(f"DELETE FROM {table} WHERE {columns[0]} = {values[0]!r}")
     assert "+7" in text
     assert said in text
+
+
+def test_an_imbalance_of_five_minutes_is_an_alarm_at_the_head_of_operations(district_store, open_page):
+    settings, _, district = district_store
+    hour = (NOW - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    now = datetime.now(UTC)
+    sink = Sink(lambda: open_clickhouse(settings.clickhouse), threading.Event())
+    registry = CollectorRegistry()
+    watch = Watch(sink, settings.kafka, StreamsMetrics(registry), lambda: round(now.timestamp() * 1e6))
+    told = "7 statements are in the log, but neither stored nor dead-lettered"
+    try:
+        sink.insert(tables.LEDGER, [(1, 62, int(hour.timestamp()), "provider-video", 7, 1)])
+        watch.look()
+        counted = registry.get_sample_value("streams_unaccounted_statements", {"provider": "provider-video"})
+        assert counted == 7
+        assert told not in shown(open_page(settings, district.staff["operator"]))
+        now += timedelta(minutes=5)
+        watch.look()
+        assert told in shown(open_page(settings, district.staff["operator"]))
+    finally:
+        sink.close()
+        with open_clickhouse(settings.clickhouse) as client:
+            client.command("DELETE FROM ledger WHERE partition = 62")
+            client.command("DELETE FROM alarms WHERE subject LIKE 'provider-video%' OR alarm = 'behind'")
 
 
 def audit_of(settings: Settings, student_id: str) -> list[tuple[str, str, str]]:
