@@ -301,8 +301,10 @@ static int write_lists(Out *out, PyObject *rows, Py_ssize_t column) {
                 status = write_number(out, 'd', PyList_GET_ITEM(value, n));
         else
             status = write_doubles(out, value);
-        uint64_t ended = (uint64_t)(out->used - first) / 8;
-        memcpy(out->start + ends + 8 * i, &ended, 8);
+        if (status == WRITTEN) {
+            uint64_t ended = (uint64_t)(out->used - first) / 8;
+            memcpy(out->start + ends + 8 * i, &ended, 8);
+        }
     }
     return status;
 }
