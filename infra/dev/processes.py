@@ -36,7 +36,7 @@ def spawn(argv: Sequence[str], log: Path, environment: Mapping[str, str] | None 
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
+            preexec_fn=die_with(os.getpid()) if sys.platform == "linux" else None,
         )
 
 
@@ -78,7 +78,8 @@ def last_lines(log: Path, count: int = 20) -> list[str]:
         return []
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
+    """What a child has to do so that it is killed when the process that it was started by dies; Linux only."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def arrange() -> None:

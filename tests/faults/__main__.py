@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ def main() -> int:
     )
     parser.add_argument("--forgetful", action="store_true", help="workers and ingest remember next to nothing")
     arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: everything that was started ends too
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="roundtrip-faults-") as scratch:
         began = time.monotonic()
         seeds = range(arguments.seed, arguments.seed + arguments.count)

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from sqlalchemy import Engine, select
 
 from schemas.registry.tables import identities
+from tests.faults.calibrated import in_use
 from tests.faults.plan import Plan
 from tests.faults.reference import MOVED, Rows, credits, expected
 from tests.faults.statements import HOME_PAGE
@@ -44,13 +45,14 @@ QUERIES = {
     ),
     "skill_states": (
         2,
-        "SELECT toString(student_id), skill_id, attempts, successes, rating, mastery, recent,"
-        " toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at)"
+        "SELECT toString(student_id), skill_id, calibration, attempts, successes, rating, mastery, recent,"
+        " toUnixTimestamp64Micro(first_at), toUnixTimestamp64Micro(last_at), low, high, memory"
         f" FROM skill_states FINAL WHERE {_MINE}",
     ),
     "student_states": (
         1,
-        "SELECT toString(student_id), rating, attempts, toUnixTimestamp64Micro(last_at), toString(last_statement_id)"
+        "SELECT toString(student_id), calibration, rating, attempts, toUnixTimestamp64Micro(last_at),"
+        " toString(last_statement_id), memory"
         f" FROM student_states FINAL WHERE {_MINE}",
     ),
 }
@@ -99,7 +101,7 @@ def differences(client: Client, engine: Engine, case: Case) -> Findings:
     """Of the tables from the reference."""
     known = student_ids(engine)
     found = credits(case.plan, known, case.providers)
-    wanted = expected(case.plan, found)
+    wanted = expected(case.plan, found, in_use(engine))
     moved = {one.id for one in found if one.placed == MOVED}
     students = {known[name] for name in case.plan.names if name in known} | set(case.former.values())
     findings = Findings()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from infra.dev import processes
 from tests.faults.compare import Findings
 from tests.faults.report import Verdict
 from tests.faults.run import Runner
@@ -32,7 +35,7 @@ def run_schedules(
     for seed in [*seeds, *[None] * jobs]:
         wanted.put(seed)
     running = [
-        context.Process(target=_job, args=(path / f"stack-{number}", commands, wanted, found), daemon=True)
+        context.Process(target=_job, args=(os.getpid(), path / f"stack-{number}", commands, wanted, found), daemon=True)
         for number in range(jobs)
     ]
     verdicts: list[Verdict] = []
@@ -68,8 +71,10 @@ def _started(running: list[Any]) -> Iterator[None]:
             process.join()
 
 
-def _job(path: Path, commands: Commands, wanted: Any, found: Any) -> None:
+def _job(parent: int, path: Path, commands: Commands, wanted: Any, found: Any) -> None:
     """Schedules until there are no more; after one that stalls, on a new stack."""
+    if sys.platform == "linux":  # with it, what it started
+        processes.die_with(parent)()
     for number in count():
         with FaultStack(path / str(number), *commands) as stack:
             if _serve(stack, wanted, found):

@@ -1,16 +1,22 @@
-"""What the tables must hold, worked out from the set of posted statements alone: nothing of streams is used here."""
+"""What the tables must hold, worked out from the set of posted statements alone.
+
+Which attempts count for whom, and in which order, is worked out here a second time; nothing that streams read, wrote or
+remembered is asked. What they come to is then the plain fold over them, in Python, from the first to the last.
+"""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
+from streams.learner.calibration import Calibration
+from streams.learner.fold import in_python
+from streams.learner.state import Attempt, LearnerState
 from tests.faults.plan import Plan
-from tests.faults.statements import ALIGNMENTS, CALIBRATION, VERB, Statement, accounts
+from tests.faults.statements import ALIGNMENTS, VERB, Statement, accounts
 
 ZONE = ZoneInfo("America/Chicago")
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -33,6 +39,12 @@ class Credit(NamedTuple):
     provider: str
     statement: Statement
     primary: bool
+
+    @classmethod
+    def of(cls, statement: Statement, student: str, provider: str, *, primary: bool, placed: str = "") -> Self:
+        """A statement for a student; its row stands under the same one unless told otherwise."""
+        at = round((datetime.fromisoformat(statement["timestamp"]) - EPOCH).total_seconds()) * 1_000_000
+        return cls(student, placed or student, at, statement["id"], provider, statement, primary)
 
     @property
     def verb(self) -> str:
@@ -66,20 +78,25 @@ class Credit(NamedTuple):
 def credits(plan: Plan, students: Mapping[str, str], providers: list[str]) -> list[Credit]:
     """Each statement for each of its students; ``students`` by account name, ``providers`` by way."""
     found = []
-    for statement_id, (way, statement) in plan.originals.items():
-        moment = round((datetime.fromisoformat(statement["timestamp"]) - EPOCH).total_seconds()) * 1_000_000
+    for way, statement in plan.originals.values():
         names = accounts(statement)
         own = dict.fromkeys(students.get(name, f"unknown {name}") for name in names)
         for number, student in enumerate(own):
             placed = MOVED if plan.movers.intersection(names) else student
-            found.append(Credit(student, placed, moment, statement_id, providers[way], statement, not number))
+            found.append(Credit.of(statement, student, providers[way], primary=not number, placed=placed))
     return found
 
 
-def expected(plan: Plan, found: list[Credit]) -> dict[str, Rows]:
+def attempt_of(credit: Credit) -> Attempt:
+    """The evidence of skill in it; its outcome is not None."""
+    assert credit.outcome is not None
+    return Attempt(credit.at, credit.id, credit.item, list(credit.skills), credit.outcome, credit.duration_ms)
+
+
+def expected(plan: Plan, found: list[Credit], calibration: Calibration) -> dict[str, Rows]:
     """Rows of each table, without what only the worker knows (offsets, times of storing).
 
-    A voided statement is kept, and is in nobody's record.
+    A voided statement is kept, and is in nobody's record. States are those under ``calibration``.
     """
     tables: dict[str, Rows] = {name: {} for name in ("statements", "record", "attempts")}
     by_student: dict[str, list[Credit]] = defaultdict(list)
@@ -99,7 +116,7 @@ def expected(plan: Plan, found: list[Credit]) -> dict[str, Rows]:
     tables["student_days"] = {key: _day(some) for key, some in by_day.items()}
     tables["skill_states"], tables["student_states"] = {}, {}
     for student, attempts in by_student.items():
-        _fold(student, sorted(attempts, key=lambda one: (one.at, one.id)), tables)
+        _fold(student, sorted(attempt_of(one) for one in attempts), calibration, tables)
     return tables
 
 
@@ -114,36 +131,12 @@ def _day(some: list[Credit]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _chance(logit: float) -> float:
-    if logit >= 0:
-        return 1 / (1 + math.exp(-logit))
-    return math.exp(logit) / (1 + math.exp(logit))
-
-
-def _fold(student: str, attempts: list[Credit], tables: dict[str, Rows]) -> None:
-    """Multilevel Elo, written down a second time."""
-    (first, slowing), (own_first, own_slowing) = CALIBRATION["student"], CALIBRATION["student_skill"]
-    items, hard, medians = CALIBRATION["items"], CALIBRATION["skills"], CALIBRATION["medians"]
-    rating, seen = 0.0, 0
-    skills: dict[str, list[Any]] = {}
-    for one in attempts:
-        outcome = one.outcome
-        assert outcome is not None
-        own = [skills.setdefault(name, [0, 0.0, 0.0, 0.0, 0.0, one.at, one.at]) for name in one.skills]
-        # In the order in which the fold adds: states are compared to the last digit.
-        logit = rating + (sum(skill[2] for skill in own) / len(own) if own else 0.0) - items.get(one.item, 0.0)
-        if own:
-            logit -= sum(hard.get(name, 0.0) for name in one.skills) / len(own)
-        error = outcome - _chance(logit)
-        rating += first / (1 + slowing * seen) * error
-        seen += 1
-        for name, skill in zip(one.skills, own, strict=True):
-            skill[2] += own_first / (1 + own_slowing * skill[0]) * error
-            skill[4] = outcome if not skill[0] else skill[4] + (1 - 0.5 ** (1 / 5)) * (outcome - skill[4])
-            skill[0] += 1
-            skill[1] += outcome
-            skill[6] = one.at
-            skill[3] = _chance(rating + skill[2] - (medians.get(name, 0.0) + hard.get(name, 0.0)))
-    for name, values in skills.items():
-        tables["skill_states"][student, name] = tuple(values)
-    tables["student_states"][student,] = (rating, seen, attempts[-1].at, attempts[-1].id)
+def _fold(student: str, attempts: list[Attempt], calibration: Calibration, tables: dict[str, Rows]) -> None:
+    state = LearnerState()
+    in_python(state, attempts, calibration)
+    for name, skill in state.skills.items():
+        told = *skill.values(), skill.low, skill.high, tuple(skill.memory)
+        tables["skill_states"][student, name] = (calibration.version, *told)
+    tables["student_states"][student,] = (
+        calibration.version, state.rating, state.attempts, *state.last, tuple(state.memory),
+    )  # fmt: skip

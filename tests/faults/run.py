@@ -16,7 +16,7 @@ from tests.faults.plan import WAYS, make_plan
 from tests.faults.posting import Poster
 from tests.faults.proxy import Rule
 from tests.faults.report import Verdict
-from tests.faults.schedule import WORKERS, Fault, Schedule
+from tests.faults.schedule import COMMANDS, WORKERS, Fault, Schedule
 from tests.faults.stack import FaultStack
 
 SETTLE_SECONDS = 180.0
@@ -51,8 +51,9 @@ class Runner:
         stack.wait(lambda: poster.done, "the posting did not end", 150.0)
         mover.finish()
         self._pass(schedule.patience, lambda: not any(slot.proxy.rules for slot in stack.slots))
-        happened += [*stack.done(), *mover.done]
         stack.heal()
+        stack.wait(lambda: stack.commands.idle, "the commands did not end", 150.0)
+        happened += [*stack.done(), *mover.done]
         case.accepted, case.unclear, case.refused = poster.accepted, poster.unclear, poster.refused
         posted, posted_us = time.monotonic(), time.time_ns() // 1000
         findings = Findings(said=[poster.error]) if poster.error else self._settled(case, log, posted_us)
@@ -82,7 +83,12 @@ class Runner:
                 stack.tick()
                 time.sleep(0.02)
             self._do(fault)
-            if fault.kind not in ("rule", "kill worker", "stop worker"):  # these are told by the proxies
+            if fault.kind not in (
+                "rule",
+                "kill worker",
+                "stop worker",
+                *COMMANDS,
+            ):  # these tell it themselves
                 happened.append(fault.kind)
         return happened
 
@@ -100,6 +106,8 @@ class Runner:
                 slot.pause(fault.seconds)
         elif fault.kind == "kill ingest":
             stack.kill_ingest()
+        elif fault.kind in COMMANDS:
+            stack.commands.add(fault)
         elif fault.kind == "third worker":
             third = stack.slots[WORKERS]
             stack.start_worker(third)

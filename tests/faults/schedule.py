@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from tests.faults.plan import ALL_TRAITS, PLAIN, Traits
 
 Kind = Literal[
     "rule", "kill worker", "stop worker", "third worker", "kill ingest",
     "kill broker", "restart broker", "kill front", "restart front",
+    "calibration use", "rebuild", "replay",
 ]  # fmt: skip
+"""The last three are commands that an administrator runs beside it all."""
 Deed = Literal["refuse", "refuse after", "hang", "hang after", "late", "cut", "kill", "kill after", "stop after"]
 """What the proxy does to a request: answer with an error, not answer, forward it only later, close the connection,
 or end or stop the worker that sent it; ``after``: the store has done what it was asked."""
 
 TABLES = ("statements", "attempts", "student_days", "skill_states", "student_states", "sink_flushes", "sink_progress")
+COMMANDS: Final[tuple[Kind, ...]] = ("calibration use", "rebuild", "replay")
 WORKERS = 2
 POSTING_SECONDS = 5.0
 STATEMENTS = 220
@@ -27,7 +30,8 @@ STATEMENTS = 220
 class Fault:
     """At ``at`` seconds: what happens to which worker (0, 1; -1: each), for how long.
 
-    A rule waits for the next requests of the worker: its inserts into ``table`` (``reads``: its reads).
+    A rule waits for the next requests of the worker: its inserts into ``table`` (``reads``: its reads). A command is
+    killed ``seconds`` after its beginning when ``sigkill``, and run until it ends well.
     """
 
     at: float
@@ -40,6 +44,8 @@ class Fault:
     sigkill: bool = False
 
     def __str__(self) -> str:
+        if self.kind in COMMANDS:
+            return f"{self.at:.1f} s: {self.kind}{f', -9 after {self.seconds:.1f} s' if self.sigkill else ''}"
         who = "each worker" if self.worker < 0 else f"worker {self.worker}"
         if self.kind == "rule":
             return f"{self.at:.1f} s: {self.deed} × {self.times} at {self.table} of {who}, {self.seconds:.1f} s"
@@ -69,7 +75,7 @@ def quiet(seed: int) -> Schedule:
 def make_schedule(seed: int) -> Schedule:
     """Two to five faults, the quick ones more often than those that take the machine long."""
     rng = random.Random(f"schedule {seed}")
-    makers = {_rule: 8, _kill: 3, _stop: 3, _third: 2, _front: 2, _broker: 1, _ingest: 1}
+    makers = {_rule: 8, _kill: 3, _stop: 3, _third: 2, _front: 2, _broker: 1, _ingest: 1, _command: 2}
     chosen = rng.choices(list(makers), list(makers.values()), k=rng.randint(2, 5))
     return Schedule(seed, sorted((make(rng) for make in chosen), key=lambda fault: fault.at))
 
@@ -121,3 +127,8 @@ def _ingest(rng: random.Random) -> Fault:
 
 def _broker(rng: random.Random) -> Fault:
     return Fault(_at(rng), rng.choice(("kill broker", "restart broker")), seconds=round(rng.uniform(0.0, 2.0), 1))
+
+
+def _command(rng: random.Random) -> Fault:
+    kind = rng.choice(("calibration use", *COMMANDS))
+    return Fault(_at(rng), kind, seconds=round(rng.uniform(0.5, 6.0), 1), sigkill=rng.random() < 0.3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -29,9 +28,11 @@ from schemas.registry import tables
 from streams.corrections.copies import Copies
 from streams.corrections.marks import Mark
 from streams.corrections.voids import Voids
+from tests.faults import calibrated
+from tests.faults.commands import Commands
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import WORKERS
-from tests.faults.statements import ALIGNMENTS, CALIBRATION
+from tests.faults.statements import ALIGNMENTS
 
 SESSION_SECONDS = 3.0
 PARTITIONS = 4
@@ -121,6 +122,7 @@ class FaultStack:
             ),
         )
         self.engine = registry.open_registry(self.settings.registry_url())
+        self.commands = Commands(self.engine, path / "commands.log", lambda: self._environment(self.settings))
         self.each_tick: Callable[[], None] = lambda: None
         self._ingest: subprocess.Popen[bytes] | None = None
 
@@ -133,6 +135,7 @@ class FaultStack:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.commands.kill()
         for slot in self.slots:
             slot.wanted = False
             slot.kill()
@@ -146,6 +149,7 @@ class FaultStack:
     def tick(self) -> None:
         """Wake who has slept enough, start again who died, and what a schedule does beside its faults."""
         self.each_tick()
+        self.commands.tick()
         now = time.monotonic()
         for slot in self.slots:
             if slot.wakes_at and now >= slot.wakes_at:
@@ -191,19 +195,18 @@ class FaultStack:
 
     def rebuild_differs(self) -> list[str]:
         """What ``roundtrip rebuild --all --check`` says, where it finds a difference."""
+        log = self.path / "check.log"
         command = [sys.executable, "-m", "infra.cli", "rebuild", "--all", "--check"]
-        done = subprocess.run(
-            command, env=self._environment(self.settings), capture_output=True, text=True, check=False, timeout=300
-        )
-        return (
-            [f"rebuild: {line}" for line in (done.stdout + done.stderr).splitlines()[-12:]] if done.returncode else []
-        )
+        checking = processes.spawn(command, log, self._environment(self.settings))
+        self.wait(lambda: checking.poll() is not None, "the check did not end", 300.0)
+        return [f"rebuild: {line}" for line in processes.last_lines(log, 12)] if checking.returncode else []
 
     def done(self) -> list[str]:
-        """What really happened to workers since this was last asked."""
-        found = [line for slot in self.slots for line in slot.proxy.done]
-        for slot in self.slots:
-            slot.proxy.done.clear()
+        """What really happened to workers since this was last asked, and which commands ended."""
+        found = []
+        for told in (*(slot.proxy.done for slot in self.slots), self.commands.done):
+            found += told
+            told.clear()
         return found
 
     def heal(self) -> None:
@@ -240,10 +243,7 @@ class FaultStack:
                 tables.alignments.insert(),
                 [{"provider_id": "", "activity_id": i, "skill_id": s} for i, ss in ALIGNMENTS.items() for s in ss],
             )
-            connection.execute(
-                tables.calibrations.insert(),
-                [{"version": 1, "active": True, "created_at": 0, "attempts": 0, "parameters": json.dumps(CALIBRATION)}],
-            )
+        calibrated.keep(self.engine)
         # A finder without a mark first looks through the day before, hour by hour.
         for finder in (Voids, Copies):
             Mark(self.engine, finder.name).advance(time.time_ns() // 1000)

@@ -21,15 +21,6 @@ SPAN_SECONDS = 20 * 86_400
 ALIGNMENTS = {f"https://items.example/{n}": sorted({f"F.{n % SKILLS}", f"F.{n * n % SKILLS}"}) for n in range(ITEMS)}
 """Item to skills, written to the registry once; items beyond ``ITEMS`` are aligned to nothing."""
 
-CALIBRATION: dict[str, Any] = {
-    "student": (0.6, 0.1),
-    "student_skill": (0.5, 0.1),
-    "items": {f"https://items.example/{n}": (n % 7 - 3) / 8 for n in range(0, ITEMS, 2)},
-    "skills": {f"F.{n}": (n - 2) / 5 for n in range(SKILLS - 1)},
-    "medians": {f"F.{n}": 0.1 * n for n in range(1, SKILLS)},
-}
-"""What the workers run under: the steps (first, slowing) of Elo, and difficulties of some items and skills, logits."""
-
 Statement = dict[str, Any]
 
 

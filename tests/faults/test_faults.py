@@ -55,6 +55,13 @@ SCHEDULES = {
         Fault(2.0, "kill broker"),
         Fault(3.0, "rule", -1, 4.0, deed="hang after", table="statements"),
     ],
+    "a switch and a rebuild while workers die and sleep": [
+        Fault(0.2, "calibration use", seconds=3.0, sigkill=True),
+        Fault(0.3, "rebuild"),
+        Fault(1.5, "stop worker", 0, 4.0),
+        Fault(2.5, "rule", 1, deed="kill after", table="student_states"),
+        Fault(4.0, "stop worker", 1, 5.0),
+    ],
 }
 
 

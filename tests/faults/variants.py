@@ -17,8 +17,10 @@ from streams.correcting import Correcting
 from streams.corrections.items import Correction
 from streams.corrections.outbox import Outbox
 from streams.dead_letters import DeadLetters
+from streams.pipeline import Pipeline
 from streams.rows.arrival import Arrival
 from streams.rows.tables import Columns, Row
+from streams.running import Running
 from streams.sink import Refused, Sink
 from streams.store import ClickHouseStore
 from tests.faults import schedule
@@ -141,6 +143,16 @@ def corrections_count_each_time() -> None:
     Outbox.put = twice  # type: ignore[method-assign]
 
 
+def keep_the_former_calibration() -> None:
+    """A worker says that it runs under the calibration in use, and folds under the one it began with."""
+
+    async def deaf(self: Pipeline, running: Running, asked_at: float) -> None:
+        self.looks.saw(self._processor.running.activation, asked_at)
+        self.progress.activation = running.activation
+
+    Pipeline.run_under = deaf  # type: ignore[method-assign]
+
+
 @dataclass(frozen=True)
 class Variant:
     """How to break it, and the faults and statements that show it: those of ``posted`` seconds, of these traits."""
@@ -172,6 +184,9 @@ VARIANTS = {
         corrections_count_each_time,
         (),
         Traits(voiding=False, copies=True, moves=False),
+    ),
+    "keep-the-former-calibration": Variant(
+        keep_the_former_calibration, [schedule.Fault(0.0, "calibration use")], posted=10.0
     ),
 }
 """By name; all are broken by ``make faults ARGS="--break all"``."""
