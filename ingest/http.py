@@ -20,6 +20,21 @@ ENCODING = Rule("content_encoding", "1.0.3 Communication 1.5", "Send the body as
 MANY = Rule("limit.parameters", "1.0.3 Communication 2.1", "Send fewer parameters.")
 PARAMETER = Rule("parameter", "1.0.3 Communication 2.1", "Use the parameters of the specification, in their case.")
 
+_UUID: Final = "Send a UUID in its 36-character form (RFC 4122)."
+_IRI: Final = "Send the whole IRI, percent-encoded, as in http%3A%2F%2Fadlnet.gov%2Fexpapi%2Fverbs%2Fanswered."
+_MOMENT: Final = "Send ISO 8601 with a zone, percent-encoded, as in 2026-11-21T09:30:00Z."
+_BOOLEAN: Final = "Send true or false, in small letters."
+_FIXES: Final = {
+    **dict.fromkeys(("statementId", "voidedStatementId", "registration"), _UUID),
+    **dict.fromkeys(("verb", "activity", "activityId"), _IRI),
+    **dict.fromkeys(("since", "until"), _MOMENT),
+    **dict.fromkeys(("ascending", "attachments", "related_agents", "related_activities"), _BOOLEAN),
+    "agent": 'Send an agent as JSON, percent-encoded: {"mbox":"mailto:name@example.org"}.',
+    "limit": "Send a whole number; 0 asks for as many as a page has.",
+    "format": "Send exact, ids or canonical.",
+    "cursor": "Follow a more link as it was given, or ask anew without it.",
+}
+
 JSON: Final = (b"content-type", b"application/json")
 
 
@@ -68,7 +83,7 @@ class Exchange:
         found = fields(self.query, self._most_parameters)
         for name in found:
             if name not in allowed:
-                raise broken(400, PARAMETER, f"{name[:40]!r} is no parameter of {self.method} here")
+                raise broken(400, PARAMETER, f"{name[:40]!r} is no parameter of {self.method} here", path=name[:40])
         return found
 
     async def json_body(self, limit: int) -> bytes:
@@ -156,6 +171,12 @@ class Exchange:
         # The rest is not read: the connection cannot be used again.
         error.headers = ((b"connection", b"close"),)
         return error
+
+
+def misused(name: str, message: str, *, statements: int = 0) -> ApiError:
+    """400 for a parameter that is missing, or has a value that it may not have; the path is its name."""
+    rule = PARAMETER._replace(fix=_FIXES.get(name, PARAMETER.fix))
+    return broken(400, rule, message, path=name, statements=statements)
 
 
 def fields(text: bytes, most: int) -> dict[str, str]:

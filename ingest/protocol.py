@@ -26,6 +26,8 @@ HEAD_BYTES: Final = 64 * 1024
 TIME = Rule("limit.time", "1.0.3 Communication 3.2", "Send the whole request at once, or less in one.")
 HEAD = Rule("limit.head", "1.0.3 Communication 3.2", "Send fewer and shorter headers and parameters.")
 
+HTTP = Rule("http.malformed", "1.0.3 Communication 1.0", "Send HTTP/1.1 as RFC 9112 has it, one length for a body.")
+
 _LINGER_SECONDS: Final = 2.0
 _PATH: Final = "/xapi/statements"
 _RAW_PATH: Final = _PATH.encode()
@@ -148,6 +150,10 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self._refuse(broken(431, HEAD, f"the head of the request is larger than {HEAD_BYTES} bytes"))
+
+    def send_400_response(self, msg: str) -> None:
+        """What comes is no HTTP; it is told as everything else."""
+        self._refuse(broken(400, HTTP, msg))
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""

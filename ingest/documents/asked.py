@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ingest.errors import ApiError, broken
-from ingest.http import PARAMETER
+from ingest.http import misused
 from ingest.xapi import terms
 from ingest.xapi.faults import Faults, Rule
 from ingest.xapi.parse import parse
@@ -26,11 +26,12 @@ def text(asked: dict[str, str], name: str) -> str:
     """A parameter that must be there: a string of which a document is named; raises ApiError 400."""
     value = asked.get(name, "")
     if not value:
-        raise broken(400, MISSING, f"the parameter {name} is missing" if name not in asked else f"{name} is empty")
+        message = f"the parameter {name} is missing" if name not in asked else f"{name} is empty"
+        raise broken(400, MISSING, message, path=name)
     if "\x00" in value:
-        raise broken(400, PARAMETER, f"{name} has a character that no text has")
+        raise misused(name, f"{name} has a character that no text has")
     if len(value.encode()) > _BYTES:
-        raise broken(400, LENGTH, f"{name} is longer than {_BYTES} bytes")
+        raise broken(400, LENGTH, f"{name} is longer than {_BYTES} bytes", path=name)
     return value
 
 
@@ -38,7 +39,7 @@ def iri(asked: dict[str, str], name: str) -> str:
     """A parameter that must be there, an IRI; raises ApiError 400."""
     value = text(asked, name)
     if not terms.is_iri(value):
-        raise broken(400, PARAMETER, f"{name} is no IRI")
+        raise misused(name, f"{name} is no IRI")
     return value
 
 
@@ -48,7 +49,7 @@ def registration(asked: dict[str, str]) -> str:
     if value is None:
         return ""
     if not terms.is_uuid(value):
-        raise broken(400, PARAMETER, "registration is no UUID")
+        raise misused("registration", "registration is no UUID")
     return value.lower()
 
 
@@ -60,7 +61,7 @@ def since(asked: dict[str, str]) -> int | None:
     try:
         return microseconds(value)
     except TimestampError as error:
-        raise broken(400, PARAMETER, f"since {error}") from None
+        raise misused("since", f"since {error}") from None
 
 
 def agent(asked: dict[str, str]) -> dict[str, Any]:
@@ -73,12 +74,12 @@ def agent(asked: dict[str, str]) -> dict[str, Any]:
         raise ApiError(400, f"the parameter agent: {faults[0].message}", faults)
     found: dict[str, Any] = value
     if found.keys().isdisjoint(IDENTIFIERS):
-        raise broken(400, NO_IDENTIFIER, "the parameter agent is a group without identifier")
+        raise broken(400, NO_IDENTIFIER, "the parameter agent is a group without identifier", path="agent")
     return found
 
 
 def _text_of_agent(asked: dict[str, str]) -> str:
     """The parameter agent, JSON of any length that a query may have."""
     if not asked.get("agent"):
-        raise broken(400, MISSING, "the parameter agent is missing")
+        raise broken(400, MISSING, "the parameter agent is missing", path="agent")
     return asked["agent"]

@@ -12,8 +12,8 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.credentials import Credential
-from ingest.errors import broken, retry_after
-from ingest.http import JSON, PARAMETER, Answer, Exchange
+from ingest.errors import retry_after
+from ingest.http import JSON, Answer, Exchange, misused
 from ingest.reading.agents import AgentReader
 from ingest.resources.asking import agent_of
 from ingest.resources.base import Door, Handler, Resource
@@ -38,10 +38,10 @@ class Agents(Resource):
     async def _get(self, exchange: Exchange, by: Credential, _version: str) -> Answer:
         text = exchange.parameters(_PARAMETERS).get("agent")
         if text is None:
-            raise broken(400, PARAMETER, "GET needs the parameter agent, an agent as JSON")
+            raise misused("agent", "GET needs the parameter agent, an agent as JSON")
         asked = agent_of(text)
         if asked.get("objectType", "Agent") != "Agent":
-            raise broken(400, PARAMETER, "the parameter agent is a group: a Person is told of an agent")
+            raise misused("agent", "the parameter agent is a group: a Person is told of an agent")
         try:
             known = [] if by.sandbox else await self._agents.run(partial(self._variants, asked))
         except SQLAlchemyError:

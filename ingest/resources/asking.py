@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from ingest.errors import ApiError, broken
-from ingest.http import PARAMETER, Exchange
+from ingest.http import PARAMETER, Exchange, misused
 from ingest.reading.filters import PAGE, Filter, from_cursor
 from ingest.xapi import terms
 from ingest.xapi.faults import Faults
@@ -49,7 +49,7 @@ def asked(exchange: Exchange) -> AskedOne | AskedPage:
     voided = "voidedStatementId" in given
     statement_id = given["voidedStatementId" if voided else "statementId"]
     if not terms.is_uuid(statement_id):
-        raise broken(400, PARAMETER, "the id is no UUID")
+        raise misused("voidedStatementId" if voided else "statementId", "the id is no UUID")
     return AskedOne(statement_id.lower(), voided, _format(given), _boolean(given, "attachments"))
 
 
@@ -68,16 +68,16 @@ def agent_of(text: str) -> dict[str, Any]:
 def _page(given: dict[str, str]) -> AskedPage:
     if "cursor" in given:
         if len(given) > 1:
-            raise broken(400, PARAMETER, "a cursor goes with no other parameter")
+            raise misused("cursor", "a cursor goes with no other parameter")
         try:
             return AskedPage(from_cursor(given["cursor"]), None)
         except ValueError as error:
-            raise broken(400, PARAMETER, f"the cursor {error}") from None
+            raise misused("cursor", f"the cursor {error}") from None
     for name in ("verb", "activity"):
         if name in given and not terms.is_iri(given[name]):
-            raise broken(400, PARAMETER, f"{name} is no IRI")
+            raise misused(name, f"{name} is no IRI")
     if "registration" in given and not terms.is_uuid(given["registration"]):
-        raise broken(400, PARAMETER, "registration is no UUID")
+        raise misused("registration", "registration is no UUID")
     wanted = Filter(
         limit=_limit(given.get("limit", "0")),
         ascending=_boolean(given, "ascending"),
@@ -97,21 +97,21 @@ def _page(given: dict[str, str]) -> AskedPage:
 def _format(given: dict[str, str]) -> str:
     kind = given.get("format", "exact")
     if kind not in FORMATS:
-        raise broken(400, PARAMETER, "format is exact, ids or canonical")
+        raise misused("format", "format is exact, ids or canonical")
     return kind
 
 
 def _limit(text: str) -> int:
     """Statements of a page; 0 asks for as many as the server gives."""
     if not text.isascii() or not text.isdigit():
-        raise broken(400, PARAMETER, "limit is no whole number from 0")
+        raise misused("limit", "limit is no whole number from 0")
     return min(int(text[:9]) or PAGE, PAGE)
 
 
 def _boolean(given: dict[str, str], name: str) -> bool:
     value = _BOOLEANS.get(given.get(name, "false"))
     if value is None:
-        raise broken(400, PARAMETER, f"{name} is true or false")
+        raise misused(name, f"{name} is true or false")
     return value
 
 
@@ -121,4 +121,4 @@ def _moment(given: dict[str, str], name: str) -> int | None:
     try:
         return microseconds(given[name])
     except TimestampError as error:
-        raise broken(400, PARAMETER, f"{name} {error}") from None
+        raise misused(name, f"{name} {error}") from None

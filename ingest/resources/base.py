@@ -31,6 +31,8 @@ _READING: Final = frozenset({"GET", "HEAD"})
 
 SCOPE = Rule("auth.scope", "1.0.3 Communication 4.2", "Ask the district for a credential with the scope that is named.")
 
+METHOD = Rule("method", "1.0.3 Communication 2.0", "Use one of the methods that the header Allow names.")
+
 Handler = Callable[[Exchange, Credential, str], Awaitable[Answer]]
 """Answers one method: exchange, who asks, version spoken."""
 
@@ -206,7 +208,9 @@ def _not_allowed_to(credential: Credential, needed: str) -> ApiError:
 def _not_allowed(methods: dict[str, Handler]) -> Handler:
     allowed = ", ".join(sorted(methods))
 
-    async def refuse(_exchange: Exchange, _by: Credential, _version: str) -> Answer:
-        raise ApiError(405, f"this resource knows {allowed}", headers=((b"allow", allowed.encode()),))
+    async def refuse(exchange: Exchange, _by: Credential, _version: str) -> Answer:
+        error = broken(405, METHOD, f"{exchange.method[:20]} is no method of this resource, which knows {allowed}")
+        error.headers = ((b"allow", allowed.encode()),)
+        raise error
 
     return refuse

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from infra.runtime.logging import bind_request, get_logger
 from ingest.credentials import Credential
 from ingest.errors import ApiError, broken
-from ingest.http import PARAMETER, Answer, Exchange
+from ingest.http import Answer, Exchange, misused
 from ingest.identity.matching import identifier
 from ingest.resources.base import Door, Handler, Resource
 from ingest.tail.choosing import Asked
@@ -115,12 +115,12 @@ class LiveStatements(Resource):
 def _wanted(parameters: dict[str, str]) -> Wanted:
     for name in ("verb", "activity"):
         if name in parameters and not terms.is_iri(parameters[name]):
-            raise broken(400, PARAMETER, f"{name} is no IRI")
+            raise misused(name, f"{name} is no IRI")
     if "registration" in parameters and not terms.is_uuid(parameters["registration"]):
-        raise broken(400, PARAMETER, "registration is no UUID")
+        raise misused("registration", "registration is no UUID")
     for name in ("related_agents", "related_activities"):
         if parameters.get(name, "false") not in ("true", "false"):
-            raise broken(400, PARAMETER, f"{name} is true or false")
+            raise misused(name, f"{name} is true or false")
     return Wanted(
         verb=parameters.get("verb", ""),
         activity=parameters.get("activity", ""),

@@ -15,7 +15,7 @@ from ingest.attachments.received import Limits, Room, is_multipart, receive
 from ingest.attachments.store import AttachmentStore, AttachmentStoreError
 from ingest.credentials import Credential
 from ingest.errors import ApiError, broken, retry_after
-from ingest.http import JSON, PARAMETER, Answer, Exchange, Headers
+from ingest.http import JSON, Answer, Exchange, Headers, misused
 from ingest.limits import Allowance
 from ingest.progress import Progress
 from ingest.quarantine.keeper import Quarantine
@@ -89,7 +89,7 @@ class Statements(Resource):
     async def _put(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         wanted = exchange.parameters(_PUT).get("statementId")
         if not terms.is_uuid(wanted):
-            raise broken(400, PARAMETER, "PUT needs the parameter statementId, a UUID", statements=1)
+            raise misused("statementId", "PUT needs the parameter statementId, a UUID", statements=1)
         assert wanted is not None
         _, told = await self._take(exchange, by, version, wanted.lower())
         return 204, b"", told

@@ -119,6 +119,27 @@ async def test_large_bodies_other_paths_and_those_who_ask_first_take_uvicorns_wa
         assert (await answer(reader))[1] == "/xapi/statements 2"
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00 no HTTP at all\r\n\r\n",
+        HEAD.format(extra="Content-Length: 3\r\n", length=2).encode() + b"ab",
+        HEAD.format(extra="", length=-1).encode(),
+    ],
+)
+async def test_what_is_no_http_is_told_so_and_the_connection_ends(sent: bytes) -> None:
+    application = Application()
+    async with serving(application) as (reader, writer):
+        writer.write(sent)
+        head, body = await answer(reader)
+        assert head.startswith("http/1.1 400 ")
+        [fault] = json.loads(body)["faults"]
+        assert fault["rule"] == "http.malformed"
+        writer.write(request(b"ab"))
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+    assert application.pieces == []
+
+
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_connection_is_closed_where_client_or_application_want_it(asked: bool) -> None:
     async with serving(Application()) as (reader, writer):

@@ -86,12 +86,23 @@ async def test_parameters_must_be_known(door: Door) -> None:
             answer = await client.request(method, f"/xapi/statements?{query}", json=statement())
             assert answer.status_code == 400, (method, query)
             assert answer.json()["error"]
+        for query, name, fix in (
+            ("registration=7", "registration", "Send a UUID"),
+            ("verb=answered", "verb", "Send the whole IRI"),
+            ("since=yesterday", "since", "Send ISO 8601"),
+            ("ascending=yes", "ascending", "Send true or false"),
+            ("limit=-1", "limit", "Send a whole number"),
+            ("Verb=x", "Verb", "Use the parameters"),
+        ):
+            [fault] = (await client.get(f"/xapi/statements?{query}")).json()["faults"]
+            assert (fault["path"], fault["fix"].startswith(fix)) == (name, True), fault
 
 
 async def test_an_unknown_method_is_told_the_known_ones(door: Door) -> None:
     async with door.open() as client:
         answer = await client.delete("/xapi/statements")
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST, PUT")
+        assert only_fault(answer) == (405, "method")
+        assert answer.headers["Allow"] == "GET, HEAD, POST, PUT"
 
 
 async def test_credentials_are_refused_without_a_hint(door: Door) -> None:
