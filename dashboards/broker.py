@@ -66,13 +66,23 @@ class LagReader:
             fresh = time.monotonic() - self._asked_at < _GOOD_FOR_SECONDS
             return self._looks[-1] if self._looks and fresh else None
 
+    def watch(self) -> None:
+        """Look by itself from now on: who opens the page in the middle of a fault sees how it came."""
+        if self._settings.kafka.bootstrap_servers:
+            threading.Thread(target=self._watch, name="lag-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self.look()
+            time.sleep(ASK_AGAIN_SECONDS)
+
     def read(self) -> Sequence[PartitionLag] | None:
         """Lag per partition; None when Kafka does not answer, or is not set."""
         look = self.look()
         return None if look is None else look.lags
 
     def history(self) -> list[Look]:
-        """What was seen lately, while somebody looked, in order."""
+        """What was seen lately, in order."""
         with self._lock:
             return list(self._looks)
 

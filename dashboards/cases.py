@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Engine, Select, and_, exists, false, insert, or_, select, true, update
 
@@ -47,6 +49,36 @@ def events(registry: Engine, case_ids: Sequence[str]) -> list[CaseEvent]:
     """Events of cases that were listed before, the oldest first."""
     with registry.connect() as connection:
         return kept.events(connection, case_ids)
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What was done with a student, from one day to another (both included); ``outcome`` empty: it goes on."""
+
+    kind: str
+    goal: str
+    first: date
+    last: date
+    outcome: str
+
+
+def interventions(found: Sequence[CaseEvent], zone: ZoneInfo) -> list[Intervention]:
+    """Interventions in the events of a student's cases, in order; one that goes on ends on the last day planned.
+
+    One whose case was closed over it, or that was followed by another, ends there.
+    """
+    told: list[Intervention] = []
+    begun: dict[str, Intervention] = {}
+    for event in found:
+        day = datetime.fromtimestamp(event.at / 1e6, UTC).astimezone(zone).date()
+        ends = event.action in (Action.INTERVENTION, Action.ENDED) or event.after in CLOSED
+        if ends and (old := begun.pop(event.case_id, None)):
+            outcome = str(event.details.get("outcome", "")) or "not told"
+            told.append(replace(old, last=min(old.last, day), outcome=outcome))
+        if event.action == Action.INTERVENTION:
+            last = date.fromisoformat(event.details["ends"])
+            begun[event.case_id] = Intervention(event.details["type"], event.details["goal"], day, last, "")
+    return sorted([*told, *begun.values()], key=lambda one: one.first)
 
 
 def owners(registry: Engine) -> dict[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import altair as alt
 import pandas as pd
@@ -14,7 +13,8 @@ import pandas as pd
 from dashboards.palette import Palette
 from dashboards.store import Row
 
-_HEIGHT = 165
+HEIGHT = 165
+_BAND = 16
 
 
 def spark(values: Sequence[float], *, width: int = 96, says: str = "") -> str:
@@ -52,18 +52,10 @@ def last_days(today: date, number: int) -> list[date]:
     return [today - timedelta(days=back) for back in range(number - 1, -1, -1)]
 
 
-def _local(rows: Sequence[Row], zone: ZoneInfo, at: str = "at") -> pd.DataFrame:
-    """Rows as a frame whose times read as the district's clock."""
-    frame = pd.DataFrame(list(rows))
-    if not frame.empty:
-        frame[at] = pd.to_datetime(frame[at], utc=True).dt.tz_convert(zone).dt.tz_localize(None)
-    return frame
-
-
-def dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, int] | None = None) -> Any:
-    """The look that all charts share, put on at last. ``right``: room for labels at the ends of lines, pixels."""
+def dress(chart: Any, palette: Palette, *, right: int = 4, below: int = 0, axis_y: dict[str, int] | None = None) -> Any:
+    """The look that all charts share, put on at last. ``right``, ``below``: room for labels beside it, pixels."""
     return (
-        chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": 0})
+        chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": below})
         .configure_view(strokeWidth=0)
         .configure_axis(
             labelColor=palette.soft,
@@ -86,60 +78,14 @@ def dress(chart: Any, palette: Palette, *, right: int = 4, axis_y: dict[str, int
     )  # fmt: skip
 
 
-def _across(at: str = "at", *, form: str = "%H:%M", title: str | None = None) -> Any:
-    axis = alt.Axis(format=form, grid=False, title=title, labelOverlap=True, tickCount=6, tickMinStep=60_000)
-    return alt.X(f"{at}:T", axis=axis)
-
-
-def _up(name: str, title: str | None) -> Any:
-    axis = alt.Axis(title=title, titleAngle=0, titleAlign="left", titleY=-6, titleX=0, tickCount=4, format="~s")
-    return alt.Y(f"{name}:Q", axis=axis, scale=alt.Scale(zero=True, nice=True))
-
-
-def minutes(
-    rows: Sequence[Row], palette: Palette, zone: ZoneInfo, *, rejected: bool = False, per: str = "minute"
-) -> Any:
-    """Statements accepted, and rejected beside them, in each step of time."""
-    frame = _local(rows, zone)
-    kinds = ["accepted", "rejected"] if rejected else ["accepted"]
-    long = frame.melt("at", kinds, "kind", "statements")
-    colour = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=kinds, range=[palette.accent, palette.warn][: len(kinds)]),
-        legend=alt.Legend(title=f"statements a {per}:", symbolType="square", symbolOpacity=1) if rejected else None,
-    )
-    chart = (
-        alt.Chart(long)
-        .mark_area(interpolate="step-after", line={"strokeWidth": 1.4}, fillOpacity=0.22)
-        .encode(
-            _across(),
-            _up("statements", None if rejected else f"statements a {per}").stack(None),
-            colour,
-            tooltip=[
-                alt.Tooltip("at:T", format="%H:%M", title="from"),
-                "kind:N",
-                alt.Tooltip("statements:Q", format=",", title="statements"),
-            ],
-        )
-    )
-    return dress(chart.properties(height=_HEIGHT), palette)
-
-
-def waiting(rows: Sequence[Row], palette: Palette, zone: ZoneInfo) -> Any:
-    """Records waiting in all partitions together, as they were seen."""
-    chart = (
-        alt.Chart(_local(rows, zone))
-        .mark_area(line={"strokeWidth": 1.6, "color": palette.accent}, color=palette.accent, fillOpacity=0.22)
-        .encode(
-            _across(form="%H:%M:%S"),
-            _up("waiting", "records waiting"),
-            tooltip=[
-                alt.Tooltip("at:T", format="%H:%M:%S", title="at"),
-                alt.Tooltip("waiting:Q", format=",", title="records"),
-            ],
-        )
-    )
-    return dress(chart.properties(height=_HEIGHT), palette)
+def up(name: str, title: str | None, *, top: float | None = None) -> Any:
+    """A zero-based axis of counts. ``top``: how far it reaches; by itself, as far as there are data."""
+    axis = alt.Axis(
+        title=title, titleAngle=0, titleAlign="left", titleY=-6, titleX=0, tickCount=4, format="~s",
+        labelExpr="datum.value ? datum.label : '0'",
+    )  # fmt: skip
+    scale = alt.Scale(zero=True, nice=True) if top is None else alt.Scale(domain=[0, top], nice=True)
+    return alt.Y(f"{name}:Q", axis=axis, scale=scale)
 
 
 def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palette) -> Any:
@@ -152,7 +98,7 @@ def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palet
             for day, number in zip(days, numbers, strict=True)
         ]
     )
-    edge = max(*raised, *cleared, 2.0)
+    above, below = max(*raised, 2.0), max(*cleared, 2.0)
     axis = alt.Axis(title=None, tickMinStep=1, tickCount=5, labelExpr="abs(datum.value)")
     chart = (
         alt.Chart(frame)
@@ -160,81 +106,22 @@ def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palet
         .encode(
             alt.X("day:O", timeUnit="yearmonthdate", axis=alt.Axis(
                 format="%-d %b", title=None, grid=False, labelAngle=0, labelOverlap=True, ticks=False)),
-            alt.Y("warnings:Q", axis=axis, scale=alt.Scale(domain=[-edge, edge])),
+            alt.Y("warnings:Q", axis=axis, scale=alt.Scale(domain=[-below, above], nice=True)),
             alt.Color("kind:N", scale=alt.Scale(domain=["new", "cleared"], range=[palette.warn, palette.good]),
                       legend=alt.Legend(title="warnings a day:")),
             tooltip=[alt.Tooltip("day:T", format="%-d %b"), "kind:N", alt.Tooltip("number:Q", title="warnings")],
         )
     )  # fmt: skip
-    return dress(chart.properties(height=_HEIGHT), palette)
+    return dress(chart.properties(height=HEIGHT), palette)
 
 
-def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, title: str) -> Any:
-    """p50, p95 and p99 over time, labelled at their right ends. Rows: at, p50, p95, p99 (ms)."""
-    shares = ["p50", "p95", "p99"]
-    long = _local(rows, zone).melt("at", shares, "share", "ms").dropna()
-    ink = alt.Color(
-        "share:N", scale=alt.Scale(domain=shares, range=[palette.accent, palette.soft, palette.warn]), legend=None
-    )
-    lines = (
-        alt.Chart(long)
-        .mark_line(strokeWidth=1.6, interpolate="monotone")
-        .encode(
-            _across(),
-            _up("ms", title),
-            ink,
-            tooltip=[
-                alt.Tooltip("at:T", format="%H:%M"),
-                "share:N",
-                alt.Tooltip("ms:Q", format=",.0f", title="ms"),
-            ],
-        )
-    )
-    labels = (
-        alt.Chart(_apart(long[long["at"] == long["at"].max()], float(long["ms"].max())))
-        .mark_text(align="left", dx=5, fontSize=12)
-        .encode(alt.X("at:T"), alt.Y("place:Q"), alt.Text("share:N"), ink)
-    )
-    return dress((lines + labels).properties(height=_HEIGHT), palette, right=30)
-
-
-def _apart(ends: pd.DataFrame, top: float) -> pd.DataFrame:
-    """Heights for labels at the ends of lines, so that no two of them lie over each other."""
-    found = ends.sort_values("ms").copy()
-    room = 0.11 * top
-    places: list[float] = []
-    for value in found["ms"]:
-        places.append(max(value, places[-1] + room) if places else value)
-    found["place"] = places
-    return found
-
-
-def partitions(rows: Sequence[Row], palette: Palette) -> Any:
-    """Records waiting, a bar a partition. Rows: partition, lag."""
-    frame = pd.DataFrame(list(rows))
-    chart = (
-        alt.Chart(frame)
-        .mark_bar(color=palette.accent)
-        .encode(
-            alt.X("partition:O", axis=alt.Axis(title=None, labelAngle=0, grid=False, labelOverlap=True)),
-            alt.Y(
-                "lag:Q",
-                axis=alt.Axis(
-                    title="records waiting, by number of the partition", titleAngle=0, titleAlign="left", titleY=-6,
-                    titleX=0, tickMinStep=1, tickCount=3,
-                ),
-                scale=alt.Scale(domainMin=0, domainMax=max(5, int(frame["lag"].max()))),
-            ),
-            tooltip=["partition:O", alt.Tooltip("lag:Q", format=",", title="records waiting")],
-        )
-    )  # fmt: skip
-    return dress(chart.properties(height=_HEIGHT), palette)
-
-
-def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette: Palette) -> tuple[Any, Any]:
+def timeline(
+    days: Sequence[Row], warnings: Sequence[Row], helped: Sequence[Row], today: date, palette: Palette
+) -> tuple[Any, Any]:
     """One student's time, as two charts over the same days: activity with absence, and the share right.
 
-    Warnings are shaded behind both, from the day they were raised to the day they were cleared, or to today.
+    Warnings are shaded behind both, from the day they were raised to the day they were cleared, or to today; what was
+    done (``helped``: from, to, label) is a band between them, up to today.
     """
     frame = pd.DataFrame(
         [
@@ -256,10 +143,10 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
 
     bars = (
         alt.Chart(frame)
-        .mark_bar(color=palette.accent, width=7)
+        .mark_bar(color=palette.accent, width=alt.expr(f"max(2, min(7, 0.7 * width / {(today - start.date()).days}))"))
         .encode(
             alt.X("day:T", scale=days_shown, axis=unlabelled),
-            _up("activity", "activities a day"),
+            up("activity", "activities a day"),
             tooltip=[hover, alt.Tooltip("activity:Q", title="activities")],
         )
     )
@@ -294,10 +181,44 @@ def timeline(days: Sequence[Row], warnings: Sequence[Row], today: date, palette:
         .encode(alt.X("day:T", scale=days_shown, axis=labelled), alt.Y("smooth:Q"))
     )
     spans = partial(_spans, warnings, start, today, days_shown, palette)
-    upper = (spans(unlabelled) + bars + crosses).properties(height=115)
+    upper = spans(unlabelled) + bars + crosses
+    if bands := [row for row in helped if pd.Timestamp(row["to"]) >= start]:
+        upper += _bands(bands, start, today, days_shown, palette)
+    upper = upper.properties(height=115)
     lower = (spans(labelled) + points + trend).properties(height=125)
     same_left_edge = {"minExtent": 46, "maxExtent": 46}
-    return dress(upper, palette, axis_y=same_left_edge), dress(lower, palette, axis_y=same_left_edge)
+    below = _BAND + 4 if bands else 0
+    return dress(upper, palette, axis_y=same_left_edge, below=below), dress(lower, palette, axis_y=same_left_edge)
+
+
+def _bands(rows: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette) -> Any:
+    """What was done, as labelled bands under the axis."""
+    end = pd.Timestamp(today) + pd.Timedelta(days=1)
+    frame = pd.DataFrame(
+        [
+            {
+                "from": max(pd.Timestamp(row["from"]), start),
+                "to": min(pd.Timestamp(row["to"]) + pd.Timedelta(days=1), end),
+                "label": row["label"],
+            }
+            for row in rows
+        ]
+    )
+    base = alt.Chart(frame)
+    across, until = alt.X("from:T", scale=days_shown), alt.X2("to:T")
+    shape = base.mark_rect(color=palette.accent, opacity=0.25).encode(
+        across, until, y=alt.value(118), y2=alt.value(118 + _BAND), tooltip=["label:N"]
+    )
+    edge = base.mark_rule(color=palette.accent, strokeWidth=2).encode(across, y=alt.value(0), y2=alt.value(118 + _BAND))
+    # Where the chart has no room before the band, its name stands in it.
+    early = frame["from"] < start + (end - start) / 3
+    middle = alt.value(118 + _BAND / 2)
+    before, within = (
+        alt.Chart(some).mark_text(align=align, dx=away, fontSize=12, color=palette.ink)
+        .encode(across, y=middle, text="label:N")
+        for some, align, away in ((frame[~early], "right", -5), (frame[early], "left", 5))
+    )  # fmt: skip
+    return shape + edge + before + within
 
 
 def _alt_day(day: date) -> Any:
@@ -320,10 +241,17 @@ def joined(warnings: Sequence[Row], start: pd.Timestamp, today: date) -> list[di
     return found
 
 
+def apart(spans: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spans with those that are cleared ended where one begins that is open: two shades do not lie over each other."""
+    opened = min((one["from"] for one in spans if one["status"] == "open"), default=pd.Timestamp.max)
+    ended = [one if one["status"] == "open" else one | {"to": min(one["to"], opened)} for one in spans]
+    return [one for one in ended if one["from"] < one["to"]]
+
+
 def _spans(
     warnings: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette, axis: Any
 ) -> Any:
-    frame = pd.DataFrame(joined(warnings, start, today), columns=["from", "to", "status", "reason"])
+    frame = pd.DataFrame(apart(joined(warnings, start, today)), columns=["from", "to", "status", "reason"])
     colours = alt.Scale(domain=["open", "cleared"], range=[palette.warn, palette.good])
     return (
         alt.Chart(frame)

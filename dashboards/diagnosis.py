@@ -15,6 +15,8 @@ STANDSTILL: Final = timedelta(seconds=6)
 MANY: Final = 100
 """So many records wait at any moment, since they are written together a few times a second."""
 
+_NO_STORE: Final = "ClickHouse does not answer"
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -30,19 +32,23 @@ def causes(
     progress: Sequence[Mapping[str, Any]],
     fault: str,
     now: datetime,
+    *,
+    store: bool = True,
 ) -> list[Cause]:
     """What holds the statements up, the cause that explains most first.
 
     Args:
         lags, owners, fault: see dashboards.broker.Look.
         progress: rows of queries/progress.sql; empty when the store does not answer.
+        store: whether ClickHouse answers the pages.
     """
     if lags is None:
         return [
-            Cause("Kafka does not answer: nothing is accepted and nothing is read. Providers get a 503 and try again.")
+            *_told("", 0, store=store),
+            Cause("Kafka does not answer: nothing is accepted and nothing is read. Providers get a 503 and try again."),
         ]
-    found = [Cause(f"The worker says: {fault}")] if fault else []
     waiting = sum(one.lag for one in lags)
+    found = _told(fault, waiting, store=store)
     if owners is not None and not owners:
         return [*found, Cause(f"No worker is running{_waits(waiting)}. Start one: roundtrip worker.")]
     behind = [one.partition for one in lags if one.lag]
@@ -56,7 +62,7 @@ def causes(
         behind = [partition for partition in behind if partition not in orphans]
     checked: dict[int, datetime] = {row["partition"]: row["checked_at"] for row in progress}
     still = [p for p in behind if p in checked and now - checked[p] > STANDSTILL]
-    if still and not fault:
+    if still and not fault and store:
         since = min(checked[partition] for partition in still)
         found.append(
             Cause(
@@ -69,8 +75,20 @@ def causes(
     return found
 
 
+def _told(fault: str, waiting: int, *, store: bool) -> list[Cause]:
+    """What the pages see of ClickHouse, and what the worker says of itself without the addresses that its log has."""
+    if not store:
+        lost = "workers wait for it and lose nothing, pages show nothing new until it is started again."
+        return [Cause(f"{_NO_STORE}{_waits(waiting)}: {lost}")]
+    if fault.startswith(_NO_STORE):
+        return [Cause(f"The worker gets no answer from ClickHouse{_waits(waiting)}. It tries again; nothing is lost.")]
+    return [Cause(f"The worker says: {fault}")] if fault else []
+
+
 def _waits(waiting: int) -> str:
-    return f", and {waiting:,} records wait" if waiting else ""
+    if not waiting:
+        return ""
+    return ", and 1 record waits" if waiting == 1 else f", and {waiting:,} records wait"
 
 
 def _partitions(numbers: Sequence[int]) -> str:

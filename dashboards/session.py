@@ -90,7 +90,9 @@ def services() -> Services:
     """Settings, registry and store, made once a process."""
     settings = Settings()
     registry = open_registry(settings.registry_url())
-    return Services(settings, registry, Store(settings, registry), LagReader(settings))
+    lag = LagReader(settings)
+    lag.watch()
+    return Services(settings, registry, Store(settings, registry), lag)
 
 
 @st.cache_data(ttl=CATALOGUE_SECONDS, show_spinner=False, hash_funcs={Services: id})

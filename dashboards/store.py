@@ -13,6 +13,7 @@ from uuid import UUID
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, Error, OperationalError
+from clickhouse_connect.driver.httputil import get_pool_manager
 from sqlalchemy import Engine
 from urllib3.exceptions import HTTPError
 
@@ -26,6 +27,8 @@ Row = dict[str, Any]
 """One row of an answer. Times are aware, in UTC; ids of students are strings."""
 
 _REMEMBERED = 500
+_PULSE_SECONDS = 3.0
+"""A server that says nothing for so long is taken to be away."""
 
 
 class StoreError(RuntimeError):
@@ -68,6 +71,10 @@ class Store:
         self._clients: LifoQueue[Client] = LifoQueue()
         self._answers: dict[tuple[object, ...], tuple[float, list[Row]]] = {}
         self._lock = threading.Lock()
+        address = settings.clickhouse
+        self._ping = f"http{'s' if address.secure else ''}://{address.host}:{address.port}/ping"
+        self._pool = get_pool_manager()
+        self._heard_at = self._silent_at = float("-inf")
 
     def query(self, viewer: Viewer, name: str, **parameters: Any) -> list[Row]:
         """The rows that answer queries/<name>.sql, within the viewer's scope.
@@ -173,6 +180,7 @@ class Store:
     def _client(self) -> Iterator[Client]:
         """A client of one's own; one that failed is not used again."""
         try:
+            self._feel_pulse()
             try:
                 client = self._clients.get_nowait()
             except Empty:
@@ -185,6 +193,24 @@ class Store:
         except Error as error:
             raise StoreError("The store of records could not be asked.") from error
         self._clients.put(client)
+        self._heard_at = time.monotonic()
+
+    def _feel_pulse(self) -> None:
+        """Raises HTTPError when the server does not even say that it is there: a question would wait for a minute.
+
+        What one found is good for all for a few seconds, so that a page with many questions says at once what is wrong.
+        """
+        now = time.monotonic()
+        if now - self._silent_at < _PULSE_SECONDS:
+            raise HTTPError(f"silent at {self._ping}")
+        if now - self._heard_at < _PULSE_SECONDS:
+            return
+        try:
+            self._pool.request("GET", self._ping, timeout=_PULSE_SECONDS, retries=False)
+        except HTTPError:
+            self._silent_at = time.monotonic()
+            raise
+        self._heard_at = time.monotonic()
 
 
 def _decide(viewer: Viewer, facts: StudentFacts | None) -> Decision:

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 
 import streamlit as st
 
-from dashboards import charts, words
+from dashboards import charts, charts_flow, words
 from dashboards import components as ui
 from dashboards.session import Context
 from dashboards.store import Row
@@ -46,7 +46,7 @@ def _overview(context: Context) -> None:
     with left:
         ui.section("Statements accepted", "the last 60 minutes, all providers")
         ui.chart(
-            charts.minutes(hour[:-1], context.palette, context.zone),
+            charts_flow.minutes(hour[:-1], context.palette, context.zone),
             says="Statements accepted in each of the last 60 minutes",
             key="district-minutes",
         )

@@ -81,7 +81,7 @@ def _headlines(context: Context, reports: list[Kept]) -> None:
             f'<p class="rt-small rt-soft" title="{words.exact(newest.created_at, context.zone)}">'
             f"{ui.text(_where(newest))}, made {when}</p></div>"
         )
-    st.html(f'<div class="rt-cards" style="grid-template-columns:1fr 1fr">{"".join(cards)}</div>')
+    st.html(f'<div class="rt-cards rt-two">{"".join(cards)}</div>')
 
 
 def _where(kept: Kept) -> str:

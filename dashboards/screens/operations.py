@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import charts, words
+from dashboards import charts, charts_flow, words
 from dashboards import components as ui
+from dashboards.broker import ASK_AGAIN_SECONDS, Look
 from dashboards.diagnosis import causes
 from dashboards.intervals import quantile
 from dashboards.session import Context
@@ -40,32 +41,36 @@ def page(context: Context) -> None:
 
 def _causes(context: Context) -> None:
     """Alarms, and what holds the statements up; it speaks also when the store does not."""
-    look = context.services.lag.look()
+    look, store = context.services.lag.look(), True
     try:
         progress = context.store.query(context.viewer, "progress")
         alarms = context.store.query(context.viewer, "alarms", since=context.now() - timedelta(days=1))
     except StoreError:
-        ui.notice("ClickHouse does not answer: workers wait for it and lose nothing, pages show nothing new.")
-        progress, alarms = [], []
+        progress, alarms, store = [], [], False
     for alarm in alarms:
         if alarm["until"] is None:
             since = words.moment(alarm["since"], context.now(), context.zone)
             ui.notice(f"{alarm['subject']}, since {since}: {alarm['message']}", "notifications_active")
     if look is None and not context.settings.kafka.bootstrap_servers:
         return
-    told = causes(
-        look.lags if look else None, look.owners if look else None, progress, look.fault if look else "", context.now()
-    )
+    seen = look or Look(context.now(), None, None)
+    told = causes(seen.lags, seen.owners, progress, seen.fault, context.now(), store=store)
     for cause in told:
         ui.notice(cause.sentence, "warning" if cause.grave else "trending_down")
 
 
 def _body(context: Context) -> None:
     since = (context.now() - timedelta(minutes=60)).replace(second=0, microsecond=0)
-    flushes = context.store.query(context.viewer, "flushes", since=since, step_s=60)
-    dead = context.store.query(context.viewer, "dead_letters")
-    balances = _balances(context)
-    progress = context.store.query(context.viewer, "progress")
+    try:
+        flushes = context.store.query(context.viewer, "flushes", since=since, step_s=60)
+        dead = context.store.query(context.viewer, "dead_letters")
+        balances = _balances(context)
+        progress = context.store.query(context.viewer, "progress")
+    except StoreError:
+        if lags := context.services.lag.read():
+            ui.section("Waiting", "as Kafka tells it; ClickHouse does not answer")
+            _waiting(context, [{"partition": row.partition, "lag": row.lag} for row in lags])
+        raise
     if not flushes and not dead and not balances and not progress:
         ui.empty("Nothing has run yet", "Start ingest and a worker: their first flush appears here.")
         return
@@ -80,7 +85,7 @@ def _body(context: Context) -> None:
         ui.section("From acceptance to visible", "statements, the last 60 minutes")
         if flushes:
             ui.chart(
-                charts.latency(_latencies(flushes), context.palette, context.zone, "milliseconds"),
+                charts_flow.latency(_latencies(flushes), context.palette, context.zone),
                 says="Median, 95th and 99th percentile of the time from acceptance to visibility",
                 key="ops-latency",
             )
@@ -123,14 +128,14 @@ def _waiting(context: Context, lag: list[Row]) -> None:
     ]
     if len(seen) > 2:
         ui.chart(
-            charts.waiting(seen, context.palette, context.zone),
+            charts_flow.waiting(seen, context.palette, context.zone, timedelta(seconds=4 * ASK_AGAIN_SECONDS)),
             says="Records waiting in all partitions over the last quarter of an hour", key="ops-waiting",
         )  # fmt: skip
         behind = [row for row in lag if row["lag"]]
         now = ", ".join(f"{words.count(row['lag'])} in partition {row['partition']}" for row in behind[:6])
         st.caption(f"Now: {now}{', …' if len(behind) > 6 else ''}" if behind else "Now: nothing in any partition.")
         return
-    ui.chart(charts.partitions(lag, context.palette), says="Records waiting in each partition", key="ops-lag")
+    ui.chart(charts_flow.partitions(lag, context.palette), says="Records waiting in each partition", key="ops-lag")
 
 
 def _balances(context: Context) -> list[tuple[Row, Balance]]:
@@ -162,7 +167,7 @@ def _tiles(
     ui.tiles(
         [
             ui.tile(
-                "Waiting", words.count(waiting), unit="records", symbol="pending",
+                "Waiting", words.count(waiting), unit="record" if waiting == 1 else "records", symbol="pending",
                 note=f"in {sum(row['lag'] > 0 for row in lag)} of {len(lag)} partitions",
             ),
             ui.tile("To visible", p95, unit="p95", note=f"p50 {p50}, p99 {p99}, 60 minutes", symbol="timer"),

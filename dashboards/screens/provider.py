@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboards import charts, words
+from dashboards import charts_flow, words
 from dashboards import components as ui
 from dashboards.access import manage, provider_filter
 from dashboards.intervals import quantile
@@ -143,14 +143,14 @@ def _body(context: Context, provider: str, span: str) -> None:
     with left:
         ui.section("Accepted and rejected", f"statements a {per}")
         ui.chart(
-            charts.minutes(steps, context.palette, context.zone, rejected=True, per=per),
+            charts_flow.minutes(steps, context.palette, context.zone, rejected=True, per=per),
             says="Statements accepted and rejected over time",
             key="provider-minutes",
         )
     with right:
         ui.section("Time to answer", "requests, from receipt to answer")
         ui.chart(
-            charts.latency(_latencies(steps), context.palette, context.zone, "milliseconds"),
+            charts_flow.latency(_latencies(steps), context.palette, context.zone, timedelta(seconds=step_s)),
             says="Median, 95th and 99th percentile of the time to answer",
             key="provider-latency",
         )

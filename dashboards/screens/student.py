@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboards import charts, people, rule_words, words
+from dashboards import cases, charts, people, rule_words, words
 from dashboards import components as ui
 from dashboards.access import Decision, StudentFacts
 from dashboards.learning import Known, Story
@@ -99,6 +99,8 @@ def _picture(
     context: Context, facts: StudentFacts, days: list[Row], warnings: list[Row], mine: Mapping[str, Known], told: Story
 ) -> None:
     open_ = [row for row in warnings if row["status"] == "open"]
+    known = cases.of_student(context.registry, context.viewer, facts.student_id)
+    helped = cases.interventions(cases.events(context.registry, [one.case.case_id for one in known]), context.zone)
     cards = (
         student_skills.strengths(context, told, days)
         + student_skills.next_card(context, facts, mine)
@@ -108,11 +110,18 @@ def _picture(
     ui.section(
         "Over time",
         f"bars: activities; points: share right; {ui.icon('close', 'rt-warn')} absent; "
-        f'<span class="rt-warn">shaded: open warning</span>; <span class="rt-good">shaded: cleared</span>',
+        f'<span class="rt-warn">shaded: open warning</span>; <span class="rt-good">shaded: cleared</span>'
+        + ("; band: intervention" if helped else ""),
     )
-    activity, right = charts.timeline(days, warnings, context.today(), context.palette)
+    bands = [{"from": one.first, "to": one.last, "label": _helped(one)} for one in helped]
+    activity, right = charts.timeline(days, warnings, bands, context.today(), context.palette)
     ui.chart(activity, says="Activities, absence and warnings of the student, day by day", key="student-activity")
     ui.chart(right, says="Share of right answers of the student, day by day", key="student-right")
+
+
+def _helped(one: cases.Intervention) -> str:
+    """An intervention as the timeline names it."""
+    return f"{one.kind.capitalize()} from {words.day(one.first)}" + (f": {one.outcome}" if one.outcome else "")
 
 
 def _reasons(context: Context, open_: list[Row], every: list[Row]) -> str:

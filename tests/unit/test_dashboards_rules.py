@@ -268,7 +268,8 @@ ALL_OWNED = {"a": [0], "b": [1]}
         (LAGS, {}, [progress(0)], "", ["No worker is running, and 2 records wait. Start one: roundtrip worker."]),
         (LAGS, {"b": [1]}, [progress(0)], "", ["Partition 0 is without a worker"]),
         (LAGS, ALL_OWNED, [progress(0, checked_s=40)], "", ["Partition 0 is not written for 40 s"]),
-        (LAGS, ALL_OWNED, [], "ClickHouse does not answer: x", ["The worker says: ClickHouse does not answer: x"]),
+        (LAGS, ALL_OWNED, [], "ClickHouse does not answer: x", ["The worker gets no answer from ClickHouse, and 2"]),
+        (LAGS, ALL_OWNED, [], "The folder is full", ["The worker says: The folder is full"]),
         (LAGS, ALL_OWNED, [progress(0)], "", []),
         ([PartitionLag(0, 5_000, 10)], ALL_OWNED, [progress(0)], "", ["4,990 records wait and the workers write"]),
         ([PartitionLag(0, 5, 5)], {"a": [0]}, [progress(0, checked_s=40)], "", []),
@@ -277,6 +278,12 @@ ALL_OWNED = {"a": [0], "b": [1]}
 def test_what_holds_statements_up_is_named(lags, owners, rows, fault, said):
     found = causes(lags, owners, rows, fault, NOW)
     assert [cause.sentence[: len(words_)] for cause, words_ in zip(found, said, strict=True)] == said
+
+
+def test_a_store_that_does_not_answer_is_named_first_with_what_waits_for_it():
+    found = causes(LAGS, ALL_OWNED, [], "ClickHouse does not answer: x", NOW, store=False)
+    assert [cause.sentence[:52] for cause in found] == ["ClickHouse does not answer, and 2 records wait: work"]
+    assert len(causes(None, None, [], "", NOW, store=False)) == 2
 
 
 def test_catching_up_is_told_and_is_not_grave():
