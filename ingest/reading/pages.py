@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
@@ -9,21 +11,20 @@ from clickhouse_connect.driver.client import Client
 from ingest.reading.agents import Places
 from ingest.reading.filters import Filter
 from ingest.reading.references import referring
-from ingest.reading.rows import COLUMNS, Raw, Row, found_by, pointed, raw, standing
-from ingest.reading.windows import Extent, Window, Windows
+from ingest.reading.rows import COLUMNS, NARROW, Raw, Row, found_by, pointed, raw, repeated, standing, voided_at_all
+from ingest.reading.windows import Shares, Window, Windows
 from ingest.xapi.matching import matches
 from ingest.xapi.parse import DECODER
 from ingest.xapi.terms import VOIDED
 
 _SLACK: Final = 2
 """Rows of equal keys that a page may have before it is asked for in two parts."""
+_GROWTH: Final = 16
+"""By which a window grows after one in which nothing was found."""
 _HASHES: Final = "arrayMap(one -> toUInt32(cityHash64(one)), {keys:Array(String)})"
 _NOT_VOIDED: Final = (
     "(verb_iri = {voiding:String} OR (statement_id, provider_id) NOT IN"
     " (SELECT target, provider_id FROM statement_references WHERE voiding))"
-)
-_EXTENT: Final = (
-    "SELECT count(), toUnixTimestamp64Micro(min(stored)), toUnixTimestamp64Micro(max(stored)) FROM statements"
 )
 
 
@@ -36,27 +37,26 @@ class Asked(NamedTuple):
     parameters: dict[str, Any]
 
 
-def extent(client: Client) -> Extent:
-    """What the table holds, told by its parts."""
-    return Extent(*map(int, client.query(_EXTENT).result_rows[0]))
-
-
-def page(client: Client, wanted: Filter, provider_id: str, places: Places | None, held: Extent) -> list[Row]:
+def page(client: Client, wanted: Filter, provider_id: str, places: Places | None, shares: Shares) -> list[Row]:
     """Statements that match and are not voided, one more than the limit where there are more.
 
-    An empty ``provider_id`` asks for any provider's; ``places`` are those of the filter's agent.
+    An empty ``provider_id`` asks for any provider's; ``places`` are those of the filter's agent. ``shares`` is asked
+    for the first window, and learns.
     """
-    asked = _asked(wanted, provider_id, places)
-    windows = Windows(held, _whole(wanted), ascending=wanted.ascending, at_once=_points(wanted))
+    asked, kind = _asked(wanted, provider_id, places), _kind(wanted, provider_id)
+    moment = partial(_moment, client, ascending=wanted.ascending)
+    windows = Windows(_whole(wanted), moment, ascending=wanted.ascending)
     found: list[Row] = []
     after = wanted.after
-    while len(found) <= wanted.limit and (window := windows.next()) is not None:
+    rows_at_once = None if _points(wanted) else shares.rows(kind, wanted.limit + 1 + _SLACK)
+    while len(found) <= wanted.limit and (window := windows.next(rows_at_once)) is not None:
         hits: list[str] = []
         if wanted.looks_inside:
             hits, reached = referring(client, asked, window, _inside(wanted, places), ascending=wanted.ascending)
             if reached is not None:
                 window = windows.narrow(window, reached)
-        while len(found) <= wanted.limit:
+        before, complete = len(found), False
+        while len(found) <= wanted.limit and not complete:
             most = wanted.limit + 1 - len(found) + _SLACK
             rows = _rows(client, asked, window, hits, after, most, ascending=wanted.ascending)
             complete = len(rows) < most
@@ -69,9 +69,39 @@ def page(client: Client, wanted: Filter, provider_id: str, places: Places | None
             ]
             if rows:
                 after = rows[-1].stored, rows[-1].statement_id
-            if complete:
-                break
+        if windows.rows is not None:
+            part = 1.0 if complete else _passed(window, found[before], found[-1], ascending=wanted.ascending)
+            shares.learn(kind, windows.rows * part, len(found) - before)
+        if rows_at_once is not None:
+            some = rows_at_once if len(found) > before else rows_at_once * _GROWTH
+            rows_at_once = max(some, shares.rows(kind, wanted.limit + 1 - len(found)))
     return found[: wanted.limit + 1]
+
+
+def _kind(wanted: Filter, provider_id: str) -> Hashable:
+    """What filters have in common that match about as many statements."""
+    return provider_id, wanted.verb, bool(wanted.activity), bool(wanted.identity), wanted.related_activities
+
+
+def _passed(window: Window, first: Row, last: Row, *, ascending: bool) -> float:
+    """About which part of a window is passed when a page is full, as if its statements were evenly spread."""
+    begin, end = (window.since, window.until) if ascending else (window.until, window.since)
+    if begin is None:
+        begin = first.stored
+    assert end is not None
+    return min(abs(last.stored - begin) / max(abs(end - begin), 1), 1.0)
+
+
+def _moment(client: Client, window: Window, rows: int, *, ascending: bool) -> int | None:
+    """When the n-th statement of a window was stored; the projection by time tells it."""
+    where = " AND ".join(in_window(window)) or "1"
+    order = "ASC" if ascending else "DESC"
+    query = (
+        f"SELECT toUnixTimestamp64Micro(stored) FROM statements WHERE {where}"  # noqa: S608
+        f" ORDER BY stored {order} LIMIT 1 OFFSET {rows - 1}"
+    )
+    told = client.query(query, settings=pointed(client)).result_rows
+    return int(told[0][0]) if told else None
 
 
 def _asked(wanted: Filter, provider_id: str, places: Places | None) -> Asked:
@@ -142,9 +172,29 @@ def _rows(
     *,
     ascending: bool,
 ) -> list[Raw]:
+    """Rows in order, as few columns as do: where one id stands twice, or may be voided, all columns that tell."""
+    rows = _read(client, asked, window, hits, after, most, NARROW, ascending=ascending)
+    if repeated(rows) or voided_at_all(client, [row.statement_id for row in rows]):
+        return _read(client, asked, window, hits, after, most, COLUMNS, ascending=ascending)
+    return rows
+
+
+def _read(
+    client: Client,
+    asked: Asked,
+    window: Window,
+    hits: list[str],
+    after: tuple[int, str] | None,
+    most: int,
+    columns: str,
+    *,
+    ascending: bool,
+) -> list[Raw]:
     order = "ASC" if ascending else "DESC"
     parameters = {**asked.parameters, "most": most}
-    shared = [*asked.shared, *in_window(window), _NOT_VOIDED]
+    shared = [*asked.shared, *in_window(window)]
+    if columns == COLUMNS:
+        shared.append(_NOT_VOIDED)
     if after is not None:
         sign = ">" if ascending else "<"
         shared.append(f"(toUnixTimestamp64Micro(stored), statement_id) {sign} ({{at:Int64}}, toUUID({{id:String}}))")
@@ -156,8 +206,8 @@ def _rows(
     queries = [
         " ".join(
             (
-                f"SELECT {COLUMNS} FROM statements WHERE",  # noqa: S608
-                " AND ".join(part for part in (branch, *shared) if part),
+                f"SELECT {columns} FROM statements WHERE",  # noqa: S608
+                " AND ".join(part for part in (branch, *shared) if part) or "1",
                 f"ORDER BY stored {order}, statement_id {order} LIMIT {{most:UInt32}}",
             )
         )

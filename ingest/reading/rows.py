@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from string import Template
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -11,15 +10,22 @@ from clickhouse_connect.driver.client import Client
 
 from ingest.xapi.terms import VOIDED
 
-COLUMNS: Final = "statement_id, toUnixTimestamp64Micro(stored) AS at, student_id, timestamp, precedence, removed, json"
+NARROW: Final = "statement_id, toUnixTimestamp64Micro(stored) AS at, removed, json"
+"""What is read of rows that lie scattered: each further column costs as much as these do."""
+COLUMNS: Final = f"{NARROW}, student_id, timestamp, precedence"
+"""What tells which of several rows of one id stands."""
 
 # The projection leads to the one place; the bloom filter of the streams' look-ups would be asked of each granule first.
 # Keys are constants: of an array that is worked out in the query, the projection makes no use.
-_BY_ID: Final = """
-SELECT $columns, provider_id, verb_iri = {voiding:String},
-       (statement_id, provider_id) IN (SELECT target, provider_id FROM statement_references
-                                       WHERE target IN ($ids) AND voiding)
-FROM statements WHERE $found SETTINGS ignore_data_skipping_indices = 'by_id'"""
+_SETTINGS: Final = "SETTINGS ignore_data_skipping_indices = 'by_id'"
+_VOIDING: Final = "FROM statement_references WHERE target IN ({ids}) AND voiding"
+_PLAIN: Final = "SELECT statement_id, provider_id, removed, json FROM statements WHERE {found}"
+_NAMED: Final = "SELECT target, provider_id, toUInt8(0), '' " + _VOIDING
+_WHOLE: Final = (
+    f"SELECT {COLUMNS}, provider_id, verb_iri = {{voiding}},"  # noqa: S608
+    f" (statement_id, provider_id) IN (SELECT target, provider_id {_VOIDING})"
+    f" FROM statements WHERE {{found}} {_SETTINGS}"
+)
 _POINTED: Final = {"max_threads": 1, "min_table_rows_to_use_projection_index": 0}
 
 
@@ -33,7 +39,7 @@ class Row(NamedTuple):
 
 class Raw(NamedTuple):
     """A row as it stands. Of equal keys that of the highest precedence counts, and not even that where it is removed:
-    a copy that was taken out."""
+    a copy that was taken out. Of NARROW the key is the id alone."""
 
     statement_id: str
     stored: int
@@ -44,10 +50,16 @@ class Raw(NamedTuple):
 
 
 def raw(row: Sequence[Any]) -> Raw:
-    """A row of COLUMNS."""
-    statement_id, stored, student_id, timestamp, precedence, removed, json = row[:7]
+    """A row of NARROW or COLUMNS."""
+    statement_id, stored, removed, json = row[:4]
+    student_id, timestamp, precedence = row[4:7] or (None, None, 0)
     key = (student_id, timestamp, statement_id)
     return Raw(str(statement_id), stored, key, precedence, bool(removed), as_bytes(json))
+
+
+def repeated(rows: Sequence[Raw]) -> bool:
+    """Whether an id stands in more than one of them."""
+    return len({row.statement_id for row in rows}) < len(rows)
 
 
 def standing(rows: Iterable[Raw]) -> list[Raw]:
@@ -82,8 +94,7 @@ def pointed(client: Client) -> dict[str, int]:
 def found_by(ids: Iterable[str]) -> str:
     """Condition by which statements are found; ids are written as they are, so they must be UUIDs."""
     listed = sorted(ids)
-    keys = ",".join(f"toUInt32(cityHash64(toUUID('{one}')))" for one in listed)
-    return f"id_key IN ({keys}) AND statement_id IN ({quoted(listed)})"
+    return f"{_keyed(listed)} AND statement_id IN ({quoted(listed)})"
 
 
 def quoted(ids: Iterable[str]) -> str:
@@ -91,10 +102,44 @@ def quoted(ids: Iterable[str]) -> str:
     return ",".join(f"'{UUID(one)}'" for one in ids)
 
 
+def voided_at_all(client: Client, ids: Iterable[str]) -> bool:
+    """Whether a statement that voids names one of them; it may be another provider's, and void nothing."""
+    listed = quoted(ids)
+    if not listed:
+        return False
+    query = f"SELECT 1 {_VOIDING.format(ids=listed)} LIMIT 1"
+    return bool(client.query(query, settings=pointed(client)).result_rows)
+
+
 def by_ids(client: Client, asked: Collection[AskedId]) -> dict[AskedId, bytes]:
-    """JSON of those statements that there are, in one query."""
+    """JSON of those statements that there are.
+
+    One query tells of an id that stands once and that no voiding statement names; what the others need is read of
+    them alone.
+    """
+    wanted = {one: one.statement_id.lower() for one in asked}
+    ids = sorted(set(wanted.values()))
+    rows: dict[str, list[tuple[str, bool, bytes]]] = {one: [] for one in ids}
+    query = f"{_PLAIN.format(found=_keyed(ids))} UNION ALL {_NAMED.format(ids=quoted(ids))} {_SETTINGS}"
+    for statement_id, provider_id, removed, json in client.query(query, settings=pointed(client)).result_rows:
+        # Another one may have the same key.
+        if (held := rows.get(str(statement_id))) is not None:
+            held.append((provider_id, bool(removed), as_bytes(json)))
+    found, unsure = {}, []
+    for one, statement_id in wanted.items():
+        if len(rows[statement_id]) > 1:
+            unsure.append(one)
+            continue
+        for provider_id, removed, json in rows[statement_id]:
+            if json and not removed and not one.voided and one.provider_id in ("", provider_id):
+                found[one] = json
+    return found | _with_care(client, unsure) if unsure else found
+
+
+def _with_care(client: Client, asked: Collection[AskedId]) -> dict[AskedId, bytes]:
+    """The same of ids that stand in several rows, or may be voided."""
     ids = sorted({one.statement_id.lower() for one in asked})
-    query = Template(_BY_ID).substitute(columns=COLUMNS, ids=quoted(ids), found=found_by(ids))
+    query = _WHOLE.format(ids=quoted(ids), found=found_by(ids), voiding="{voiding:String}")
     rows = client.query(query, parameters={"voiding": VOIDED}, settings=pointed(client)).result_rows
     held: dict[str, list[tuple[Raw, str, bool]]] = {}
     for row in rows:
@@ -121,3 +166,8 @@ def as_bytes(text: object) -> bytes:
         return text
     assert isinstance(text, str)
     return text.encode()
+
+
+def _keyed(ids: Iterable[str]) -> str:
+    keys = ",".join(f"toUInt32(cityHash64(toUUID('{UUID(one)}')))" for one in ids)
+    return f"id_key IN ({keys})"

@@ -1,20 +1,16 @@
-"""In which stretches of time a page is looked for: the first holds a few thousand statements, then they grow. Pure."""
+"""In which stretches of time a page is looked for: as many statements as should do, then more and more. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-_FIRST: Final = 4_000
-_SMALL: Final = 200_000
-_GROWTH: Final = 24
-
-
-class Extent(NamedTuple):
-    """What the table holds: rows, and the first and last moment of storing in µs."""
-
-    rows: int
-    first: int
-    last: int
+_SHARE: Final = 0.05
+"""Of the statements looked at, so many are taken to match until it is known better."""
+_SPARE: Final = 1.3
+_MOST: Final = 2_000_000
+"""Statements that are counted off; more are looked at without."""
+_KINDS: Final = 4096
 
 
 class Window(NamedTuple):
@@ -24,50 +20,58 @@ class Window(NamedTuple):
     until: int | None
 
 
+class Shares:
+    """Which share of the statements matched lately, by kind of filter. It tells where to begin, and no more."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, float] = {}
+
+    def rows(self, kind: Hashable, needed: int) -> int:
+        """Statements among which so many should match."""
+        return int(needed / self._known.get(kind, _SHARE) * _SPARE) + 1
+
+    def learn(self, kind: Hashable, rows: float, matching: int) -> None:
+        """Of about so many statements so many matched."""
+        if len(self._known) >= _KINDS:
+            self._known.clear()
+        told = min((matching + 0.5) / max(rows, 1.0), 1.0)
+        self._known[kind] = (self._known.get(kind, told) + told) / 2
+
+
 class Windows:
     """Hands out windows in the order of the page until all of ``whole`` was handed out."""
 
-    def __init__(self, extent: Extent, whole: Window, *, ascending: bool, at_once: bool) -> None:
-        self._extent = extent
+    def __init__(self, whole: Window, moment: Callable[[Window, int], int | None], *, ascending: bool) -> None:
+        """``moment``: that of the n-th statement of a window in the order of the page, in µs; None where it holds
+        fewer."""
         self._whole = whole
         self._left: Window | None = whole
+        self._moment = moment
         self._ascending = ascending
-        span = max(extent.last - extent.first, 1)
-        self._span = span + 1 if at_once or extent.rows <= _SMALL else max(span * _FIRST // extent.rows, 1)
+        self.rows: int | None = None
+        """Statements of the window handed out last, more where several share its last moment; None: not known."""
 
-    def next(self) -> Window | None:
-        """The next one; None when there is none."""
-        left = self._left
-        if left is None:
+    def next(self, rows: int | None) -> Window | None:
+        """The next one, of so many statements, None: all that is left; None when there is none."""
+        if self._left is None:
             return None
-        window = self._earliest(left) if self._ascending else self._latest(left)
-        self._span *= _GROWTH
+        window, self.rows = self._left, None
+        if rows is not None and rows <= _MOST and (end := self._moment(window, rows)) is not None:
+            window, self.rows = self._part(window, end), rows
         self._goes_on(window)
         return window
 
     def narrow(self, window: Window, moment: int) -> Window:
         """The part of the window handed out last that ends with a moment, inclusive; the rest comes next."""
-        part = Window(window.since, moment) if self._ascending else Window(moment - 1, window.until)
-        self._span = max(self._span // _GROWTH, 1)
+        part, self.rows = self._part(window, moment), None
         self._goes_on(part)
         return part
+
+    def _part(self, window: Window, moment: int) -> Window:
+        return Window(window.since, moment) if self._ascending else Window(moment - 1, window.until)
 
     def _goes_on(self, window: Window) -> None:
         if self._ascending:
             self._left = None if window.until == self._whole.until else Window(window.until, self._whole.until)
         else:
             self._left = None if window.since == self._whole.since else Window(self._whole.since, window.since)
-
-    def _latest(self, left: Window) -> Window:
-        base = self._extent.last if left.until is None else min(left.until, self._extent.last)
-        lowest = base - self._span
-        if lowest < self._extent.first or (left.since is not None and lowest <= left.since):
-            return left
-        return Window(lowest, left.until)
-
-    def _earliest(self, left: Window) -> Window:
-        base = self._extent.first - 1 if left.since is None else max(left.since, self._extent.first - 1)
-        highest = base + self._span
-        if highest >= self._extent.last or (left.until is not None and highest >= left.until):
-            return left
-        return Window(left.since, highest)

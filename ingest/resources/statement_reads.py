@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
@@ -23,10 +22,10 @@ from ingest.identity.matching import identifier
 from ingest.progress import Progress
 from ingest.reading.agents import AgentReader
 from ingest.reading.filters import Filter, cursor
-from ingest.reading.pages import extent, page
+from ingest.reading.pages import page
 from ingest.reading.rows import AskedId
 from ingest.reading.together import ReadsById
-from ingest.reading.windows import Extent
+from ingest.reading.windows import Shares
 from ingest.resources.asking import AskedOne, AskedPage, asked
 from ingest.sandbox.store import Page, Sandbox
 from ingest.store import Store
@@ -39,7 +38,6 @@ from ingest.xapi.timestamps import microseconds
 
 NOT_FOUND = Rule("statement.not_found", "1.0.3 Communication 2.1.3", "Ask for a statement that was accepted before.")
 
-_EXTENT_SECONDS: Final = 15.0
 _READ_ALL: Final = frozenset({"statements/read", "all/read", "all"})
 
 Statement = dict[str, Any]
@@ -77,7 +75,7 @@ class StatementReads:
         self._attachments = attachments
         self._sandbox = sandbox
         self._most_attached = most_attached
-        self._extent: tuple[float, Extent] | None = None
+        self._shares = Shares()
 
     async def get(self, exchange: Exchange, by: Credential, version: str) -> Answer:
         """One statement by its id, or a page of those that match."""
@@ -132,8 +130,8 @@ class StatementReads:
                 return [], wanted, False
             wanted = msgspec.structs.replace(wanted, identity=identity)
         places = await agents.run(partial(agents.places, wanted.identity)) if wanted.identity else None
-        held, whose = await self._held(), reads_of(by)
-        rows = await self._store.run(lambda client: page(client, wanted, whose, places, held))
+        whose, shares = reads_of(by), self._shares
+        rows = await self._store.run(lambda client: page(client, wanted, whose, places, shares))
         kept, rest = rows[: wanted.limit], rows[wanted.limit :]
         return await agents.run(partial(agents.put_back, [row.json for row in kept])), wanted, bool(rest)
 
@@ -155,13 +153,6 @@ class StatementReads:
         )
         kept, rest = rows[: wanted.limit], rows[wanted.limit :]
         return [row.statement for row in kept], wanted, bool(rest)
-
-    async def _held(self) -> Extent:
-        """What the store holds, as of lately: the windows of a page are chosen by it, nothing else."""
-        now = time.monotonic()
-        if self._extent is None or now - self._extent[0] > _EXTENT_SECONDS:
-            self._extent = now, await self._store.run(extent)
-        return self._extent[1]
 
     async def _attached(self, statements: Sequence[Statement]) -> tuple[Parts, int]:
         """Bytes of the attachments that are known, and how many of the statements they are of."""
