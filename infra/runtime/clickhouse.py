@@ -14,6 +14,9 @@ class NewerStoreError(RuntimeError):
     """The store was migrated by a newer version of this program."""
 
 
+_COPYING_SECONDS = 86_400.0
+
+
 def open_clickhouse(settings: ClickHouseSettings, *, database: str | None = None) -> Client:
     """A client of the store; raises clickhouse_connect's OperationalError when it does not answer.
 
@@ -44,7 +47,8 @@ def migrate(settings: ClickHouseSettings) -> int:
     on_cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
     with open_clickhouse(settings, database="default") as client:
         client.command(f"CREATE DATABASE IF NOT EXISTS `{settings.database}`{on_cluster}")
-    with open_clickhouse(settings) as client:
+    # One that copies a table takes as long as it takes.
+    with open_clickhouse(settings.model_copy(update={"query_timeout_seconds": _COPYING_SECONDS})) as client:
         client.command(
             for_cluster(
                 "CREATE TABLE IF NOT EXISTS schema_versions\n"

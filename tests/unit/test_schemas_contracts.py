@@ -99,7 +99,7 @@ def test_every_clickhouse_table_and_column_is_described(statement: str) -> None:
     if statement.startswith(("CREATE VIEW", "CREATE MATERIALIZED VIEW")):
         return
     body = statement[statement.index("\n(\n") : statement.index("\n)\n")]
-    columns = [line for line in body.splitlines()[2:] if not line.strip().startswith("INDEX")]
+    columns = [line for line in body.splitlines()[2:] if not line.strip().startswith(("INDEX", "PROJECTION"))]
     assert columns
     assert [line for line in columns if "COMMENT '" not in line] == []
 

@@ -40,12 +40,12 @@ def test_every_column_that_is_written_is_one_of_the_schema() -> None:
         )
         body = begins[-1]
         known = {line.split()[0] for line in body.splitlines() if line.startswith("    ")}
-        materialized = {line.split()[0] for line in body.splitlines() if " MATERIALIZED " in line}
+        computed = {line.split()[0] for line in body.splitlines() if " MATERIALIZED " in line or " ALIAS " in line}
         defaulted = {line.split()[0] for line in body.splitlines() if " DEFAULT " in line}
         for altered in re.findall(rf"ALTER TABLE {columns.table}\b(?:.*\n?)(?: .*\n?)*", ddl):
             added = re.findall(r"ADD COLUMN (?:IF NOT EXISTS )?(\w+) (.*)", altered)
             defaulted |= {name for name, rest in added if " MATERIALIZED " not in rest}
-        needed = known - materialized - defaulted - {"INDEX"}
+        needed = known - computed - defaulted - {"INDEX", "PROJECTION"}
         assert needed <= set(columns.names) <= needed | defaulted, columns.table
 
 
