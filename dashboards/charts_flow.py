@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import altair as alt
 import pandas as pd
 
+from dashboards import words
 from dashboards.charts import HEIGHT, dress, up
 from dashboards.palette import Palette
 from dashboards.store import Row
+from schemas.events import LATENCY_BOUNDS_MS
 
 _MOST_TICKS: Final = 7
 _STEPS: Final = tuple(
@@ -80,11 +82,14 @@ def latency(rows: Sequence[Row], palette: Palette, zone: ZoneInfo, step: timedel
     """
     shares = ["p50", "p95", "p99"]
     frame = _local(rows, zone).dropna(subset=shares)
-    slow = bool(len(frame)) and float(frame[shares].max().max()) >= _SECONDS_FROM
+    longest = float(frame[shares].max().max())
     frame["run"] = runs(frame["at"], 1.5 * step)
     long = frame.melt(["at", "run"], shares, "share", "ms")
-    long["time"] = long["ms"] / 1_000 if slow else long["ms"]
-    across, height = _across(frame["at"]), up("time", "seconds" if slow else "milliseconds")
+    long["time"] = long["ms"] / 1_000 if longest >= _SECONDS_FROM else long["ms"]
+    title = "seconds" if longest >= _SECONDS_FROM else "milliseconds"
+    if longest >= LATENCY_BOUNDS_MS[-1]:
+        title += f"; {words.milliseconds(LATENCY_BOUNDS_MS[-1])} stands for that or more"
+    across, height = _across(frame["at"]), up("time", title)
     ink = alt.Color(
         "share:N", scale=alt.Scale(domain=shares, range=[palette.accent, palette.soft, palette.warn]), legend=None
     )

@@ -125,7 +125,7 @@ def _calibration(registry: Engine, version: int) -> Calibration:
 
 
 def known(registry: Engine, rows: Iterable[Row], now: datetime, lines: Lines) -> dict[str, Known]:
-    """What one student is taken to know now, by skill, from the rows of student_skills.sql or class_skills.sql."""
+    """What one student is taken to know now, by skill, from the rows of skills.sql."""
     found: dict[str, Known] = {}
     for row in rows:
         state = LearnerState(row["student_rating"], row["student_attempts"], memory=row["student_memory"])
@@ -140,7 +140,7 @@ def known(registry: Engine, rows: Iterable[Row], now: datetime, lines: Lines) ->
 
 
 def standings(registry: Engine, rows: Iterable[Row], now: datetime, lines: Lines) -> dict[str, dict[str, Known]]:
-    """What each student of a class is taken to know, by student and skill, from the rows of class_skills.sql."""
+    """What each student of a class is taken to know, by student and skill, from the rows of skills.sql."""
     by_student: dict[str, list[Row]] = {}
     for row in rows:
         by_student.setdefault(row["student_id"], []).append(row)

@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dashboards.suppression import FLOOR, Cell, Shown
+from schemas.events import LATENCY_BOUNDS_MS
 
 _DISMISSALS: Final = {
     "incorrect_data": "The data are wrong",
@@ -55,6 +56,11 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+
+
+def latency(value: float | None) -> str:
+    """A quantile of times counted in buckets: what lies at the last bound may be longer, and says so."""
+    return milliseconds(value) + (" or more" if value is not None and value >= LATENCY_BOUNDS_MS[-1] else "")
 
 
 def ago(then: datetime | None, now: datetime) -> str:

@@ -81,7 +81,7 @@ def _choose(section: Section, sections: list[Section]) -> None:
 def _load(context: Context, name: str, section: Section) -> Class:
     """Decide, write the audit once for each time the page is opened, and read the class alone."""
     students = _open(context, name, section)
-    rows = context.store.query(context.viewer, "class_skills", students=students) if students else []
+    rows = context.store.query(context.viewer, "skills", students=students) if students else []
     lines = learning.lines(context.settings.district)
     known = learning.standings(context.registry, rows, context.now(), lines)
     names = people.student_names(context.registry, context.viewer, students)

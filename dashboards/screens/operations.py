@@ -158,7 +158,7 @@ def _tiles(
     context: Context, flushes: list[Row], dead: list[Row], balances: list[tuple[Row, Balance]], lag: list[Row]
 ) -> None:
     buckets = [sum(column) for column in zip(*(row["latency_buckets"] for row in flushes), strict=True)]
-    p50, p95, p99 = (words.milliseconds(quantile(buckets, share)) for share in (0.5, 0.95, 0.99))
+    p50, p95, p99 = (words.latency(quantile(buckets, share)) for share in (0.5, 0.95, 0.99))
     written = [row["statements"] for row in flushes]
     letters = sum(row["statements"] for row in dead)
     off = [balance for _, balance in balances if balance.off]

@@ -182,7 +182,7 @@ def _latencies(rows: list[Row]) -> list[Row]:
 def _tiles(context: Context, provider: str, rows: list[Row], coverage: Row, span: str) -> None:
     accepted, rejected, requests = (sum(row[name] for row in rows) for name in ("accepted", "rejected", "requests"))
     buckets = [sum(column) for column in zip(*(row["latency_buckets"] for row in rows), strict=True)]
-    p50, p95, p99 = (words.milliseconds(quantile(buckets, share)) for share in (0.5, 0.95, 0.99))
+    p50, p95, p99 = (words.latency(quantile(buckets, share)) for share in (0.5, 0.95, 0.99))
     reports, last = ui.provider_states(context).get(provider, (False, None))
     share = rejected / (accepted + rejected) if accepted + rejected else 0.0
     outcomes, aligned = coverage["outcomes"], coverage["aligned"]

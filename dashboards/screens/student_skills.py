@@ -19,14 +19,14 @@ _GAIN_WEEKS = 4
 
 def known(context: Context, student_id: str) -> dict[str, Known]:
     """What the student is taken to know now, by skill."""
-    rows = context.store.query(context.viewer, "student_skills", student=student_id)
+    rows = context.store.query(context.viewer, "skills", students=[student_id])
     return learning.known(context.registry, rows, context.now(), learning.lines(context.settings.district))
 
 
 def story(context: Context, student_id: str) -> Story:
     """The student's answers, folded; kept for the session until another one comes."""
     rows = context.store.query(context.viewer, "student_attempts", student=student_id, most=learning.MOST_ANSWERS)
-    states = context.store.query(context.viewer, "student_skills", student=student_id)
+    states = context.store.query(context.viewer, "skills", students=[student_id])
     # Under the version that the states were folded under: the list and what it opens to then say the same.
     version = max((row["calibration"] for row in states), default=None)
     version = learning.active(context.registry) if version is None else version

@@ -52,7 +52,7 @@ def in_section(district_store, section: str = SECTION) -> list[dict]:
 def with_answers(district_store) -> tuple[str, str]:
     """A student of the section and the skill with most answers."""
     ids = [row["student_id"] for row in in_section(district_store)]
-    rows = store_of(district_store).query(viewer_of(district_store, "teacher"), "class_skills", students=ids)
+    rows = store_of(district_store).query(viewer_of(district_store, "teacher"), "skills", students=ids)
     best = max(rows, key=lambda row: row["attempts"])
     return best["student_id"], best["skill_id"]
 
@@ -73,7 +73,7 @@ def test_the_fold_for_a_page_ends_where_the_states_of_the_stream_stand(district_
     student, _ = with_answers(district_store)
     viewer, lines = viewer_of(district_store, "teacher"), learning.lines(settings.district)
     store = store_of(district_store)
-    listed = learning.known(engine, store.query(viewer, "student_skills", student=student), NOW, lines)
+    listed = learning.known(engine, store.query(viewer, "skills", students=[student]), NOW, lines)
     rows = store.query(viewer, "student_attempts", student=student, most=learning.MOST_ANSWERS)
     told = learning.story(engine, rows, 0, NOW, lines)
     assert listed
@@ -227,7 +227,7 @@ def test_a_class_out_of_scope_shows_no_row_and_the_attempt_is_in_the_audit(distr
 def test_a_teacher_who_asks_for_students_of_another_class_gets_no_row(district_store):
     others = [row["student_id"] for row in in_section(district_store, "sec-1-6")]
     teacher = viewer_of(district_store, "teacher")
-    assert store_of(district_store).query(teacher, "class_skills", students=others) == []
+    assert store_of(district_store).query(teacher, "skills", students=others) == []
     with pytest.raises(NotAllowedError):
         store_of(district_store).open_section(teacher, "sec-1-6", "plan", Decision(False, "not theirs"))
 

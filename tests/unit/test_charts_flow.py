@@ -48,6 +48,8 @@ def test_long_waits_are_told_in_seconds():
         return charts_flow.latency(rows, LIGHT, ZONE).to_dict()["layer"][0]["encoding"]["y"]["axis"]["title"]
 
     assert (title(latencies(0, 1)), title(latencies(0, slow=True))) == ("milliseconds", "seconds")
+    longest = [latencies(0)[0] | {"p99": 10_000.0}]
+    assert title(longest) == "seconds; 10.0 s stands for that or more"
 
 
 def test_labels_at_the_ends_of_lines_stay_apart_and_inside():

@@ -137,6 +137,7 @@ def test_a_quantile_lies_in_the_bucket_that_holds_it():
     assert 50 < late <= 100
     above = [0] * len(LATENCY_BOUNDS_MS) + [1]
     assert quantile(above, 0.5) == LATENCY_BOUNDS_MS[-1]
+    assert (words.latency(quantile(above, 0.5)), words.latency(8.0)) == ("10.0 s or more", "8 ms")
 
 
 def test_an_interval_holds_its_share_and_narrows_with_the_group():
