@@ -46,13 +46,13 @@ from schemas.codec import envelope_codec
 from schemas.events import CREDIT, Envelope, Item
 from schemas.partitioning import partition_of
 from streams.evaluation import Evaluator
-from streams.learner.calibration import Calibration
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.roster import RosterSync
 from streams.rows import tables
 from streams.rows.days import as_number
 from streams.sink import Sink
 from streams.store import ClickHouseStore
+from tests.fixtures.calibrations import drawn
 
 START = date(2026, 8, 31)
 DISTRICT_SEED = 2026
@@ -107,6 +107,9 @@ class Term:
         seed_registry(engine, self.district, until=last + timedelta(days=30), today=last, now=1)
         self._students = {(one.kind, one.value): one.student_id for one in self.district.identities}
         self._skills = {(one.provider_id, one.activity_id): one.skill_id for one in self._alignments(last)}
+
+        items, skills = sorted({item for _, item in self._skills}), sorted(set(self._skills.values()))
+        self.calibration = drawn(random.Random(seed), items, skills)
 
     def _alignments(self, last: date) -> Iterator[Alignment]:
         yield from alignments()
@@ -182,7 +185,7 @@ class Life:
             ProcessorOptions(
                 topic="statements", generation=1, timezone=term.settings.district.timezone,
                 cached_students=max(500, term.students // 2), remembered_statements=20_000,
-                calibration=Calibration(), clock=lambda: self._now,
+                calibration=term.calibration, clock=lambda: self._now,
             ),
         )  # fmt: skip
         RosterSync(self._sink, engine).sync()

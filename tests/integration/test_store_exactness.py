@@ -11,6 +11,7 @@ import itertools
 import random
 import threading
 import uuid
+from array import array
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -31,12 +32,12 @@ from streams.batch import Batch, Record
 from streams.dedupe import First
 from streams.history import attempt_of, key_of, standing
 from streams.kept import own
-from streams.learner.calibration import Calibration
 from streams.processor import Processor, ProcessorOptions
 from streams.rows import tables
 from streams.rows.arrival import Arrival, read
 from streams.sink import Sink
 from streams.store import ClickHouseStore, Store
+from tests.fixtures.calibrations import drawn
 from tests.fixtures.envelopes import FIRST_DAY_US, seeded_uuid
 from tests.fixtures.memory_store import KEYS, MemoryStore
 from tests.fixtures.record_logs import STUDENTS, Pick, Writer, corrections, plain, templates
@@ -44,6 +45,7 @@ from tests.fixtures.record_logs import STUDENTS, Pick, Writer, corrections, plai
 pytestmark = pytest.mark.clickhouse
 
 GENERATION = 1
+CALIBRATION = drawn(random.Random(1), ["https://items.example/0", "https://items.example/1"], ["s1", "s2", "s3"])
 _partitions = itertools.count(1)
 
 
@@ -90,10 +92,14 @@ class Engine:
         wanted = ", ".join(_plain(name, types[name]) for name in names)
         sql = f"SELECT {wanted} FROM {columns.table} FINAL WHERE partition = {partition}"
         found = self.client.query(sql, query_formats={"UUID": "string"}).result_rows
-        return sorted(
-            tuple(str(v.encode()) if name == "statement" else v for name, v in zip(names, row, strict=True))
-            for row in found
-        )
+        return sorted(tuple(map(_as_made, names, row)) for row in found)
+
+
+def _as_made(name: str, value: Any) -> Any:
+    """As the rows that were written and MemoryStore have it."""
+    if name == "memory":
+        return array("d", value)
+    return str(value.encode()) if name == "statement" else value
 
 
 def _plain(name: str, kind: str) -> str:
@@ -138,7 +144,7 @@ class Worker(RuleBasedStateMachine):
     def a_processor(self, store: Store) -> Processor:
         options = ProcessorOptions(
             topic="statements", generation=GENERATION, timezone="America/Chicago", cached_students=2,
-            remembered_statements=3, calibration=Calibration(), clock=lambda: FIRST_DAY_US,
+            remembered_statements=3, calibration=CALIBRATION, clock=lambda: FIRST_DAY_US,
         )  # fmt: skip
         return Processor(lambda value: self.envelopes[int(value)], store, options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,12 +21,11 @@ from streams.rows.arrival import read
 from streams.rows.days import LocalDays
 from streams.rows.states import Stamp, skill_row, student_row
 from streams.running import Running
+from tests.fixtures.calibrations import drawn
 from tests.fixtures.memory_store import MemoryStore
 from tests.fixtures.record_logs import STUDENTS, left_of, logs
 
-CALIBRATION = Calibration(
-    3, items={"https://items.example/1": 0.4}, skills={"s1": -0.3, "s2": 0.7}, medians={"s1": 0.1}
-)
+CALIBRATION = drawn(random.Random(3), ["https://items.example/0", "https://items.example/1"], ["s1", "s2", "s3"])
 ZONE = "America/Chicago"
 
 

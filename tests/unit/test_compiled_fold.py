@@ -12,35 +12,15 @@ from hypothesis import strategies as st
 
 from infra.runtime.compiled import compiled
 from streams.learner import fold as folding
-from streams.learner.calibration import Calibration, Weights, packed
-from streams.learner.elo import Step
+from streams.learner.calibration import Calibration
 from streams.learner.fold import extend, in_python
-from streams.learner.model import SITUATION_FEATURES, SKILL_FEATURES, STUDENT_FEATURES
 from streams.learner.state import Attempt, LearnerState
+from tests.fixtures.calibrations import drawn
 
 ITEMS = [f"https://items.example/{number}" for number in range(30)]
 SKILLS = [f"skill-{number}" for number in range(8)]
 BEGAN_US = 1_790_000_000_000_000
 STEPS_US = (0, 1, 60_000_000, 3_600_000_000, 8 * 86_400_000_000)
-
-
-def fitted(rng: random.Random) -> Calibration:
-    """A calibration with every kind of weight; of some items and skills it knows nothing."""
-
-    def normal(count: int) -> tuple[float, ...]:
-        return tuple(rng.gauss(0.0, 0.5) for _ in range(count))
-
-    def some(names: list[str]) -> dict[str, float]:
-        return {name: rng.gauss(0.0, 1.0) for name in names if rng.random() < 0.9}
-
-    bits = rng.choice([1, 6, 10])
-    weights = Weights(
-        rng.gauss(0.0, 1.0), normal(len(STUDENT_FEATURES)), normal(len(SKILL_FEATURES)),
-        normal(len(SITUATION_FEATURES)), Step(0.1, 0.02), Step(0.2, 0.05), some(ITEMS), some(SKILLS), some(SKILLS),
-        bits, packed(normal(1 << bits)),
-    )  # fmt: skip
-    durations = {name: rng.uniform(7.0, 11.0) for name in ITEMS if rng.random() < 0.7}
-    return Calibration(3, items=some(ITEMS), skills=some(SKILLS), durations=durations, weights=weights)
 
 
 def answers(rng: random.Random, count: int, at: int) -> list[Attempt]:
@@ -69,7 +49,7 @@ def test_the_extension_was_built() -> None:
 @given(st.integers(0, 10**9), st.booleans(), st.booleans(), st.lists(st.integers(0, 30), min_size=1, max_size=4))
 def test_the_extension_comes_to_the_same_state(seed: int, timed: bool, prior: bool, parts: list[int]) -> None:
     rng = random.Random(seed)
-    calibration = Calibration() if prior else fitted(rng)
+    calibration = Calibration() if prior else drawn(rng, ITEMS, SKILLS)
     one, other, at = LearnerState(), LearnerState(), BEGAN_US if timed else 0
     for count in parts:
         some = answers(rng, count, at)
@@ -115,7 +95,7 @@ def test_a_state_that_something_else_was_made_of_is_left_to_the_python() -> None
 def test_each_calibration_is_read_anew() -> None:
     rng = random.Random(2)
     states = {}
-    for calibration in [fitted(rng), fitted(rng), Calibration()] * 2:
+    for calibration in [drawn(rng, ITEMS, SKILLS), drawn(rng, ITEMS, SKILLS), Calibration()] * 2:
         some = answers(random.Random(1), 20, BEGAN_US)
         found, expected = LearnerState(), LearnerState()
         extend(found, some, calibration)
