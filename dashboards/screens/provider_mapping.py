@@ -22,12 +22,15 @@ def view(context: Context, provider: str, coverage: Row, since: datetime) -> Non
     verbs = context.store.query(context.viewer, "provider_unmapped_verbs", since=since, provider=provider)
     with context.registry.connect() as connection:
         mapped = mappings.verbs_of(connection, provider)
+        aligned = mappings.alignments_of(connection, provider)
     may = manage(context.viewer, provider).allowed
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
         _activities(context, activities)
         if may:
-            _align(context, provider, activities)
+            with st.container(horizontal=True, gap="small"):
+                _align(context, provider, activities)
+                _unalign(context, provider, aligned)
     with right:
         known = coverage["verb_known"] / coverage["statements"] if coverage["statements"] else None
         _verbs(verbs, known)
@@ -77,6 +80,27 @@ def _align(context: Context, provider: str, activities: list[Row]) -> None:
                     connection, provider, str(iri), str(skill), by(context), now_us(context)
                 ),
                 "Aligned.",
+            )
+
+
+def _unalign(context: Context, provider: str, aligned: list[tuple[str, str]]) -> None:
+    skills = context.catalogue.skills
+
+    def named(place: tuple[str, str]) -> str:
+        iri, skill = place
+        return f"{skills[skill].name if skill in skills else skill}: {iri}"
+
+    with st.popover("Take an alignment back", icon=":material/link_off:", disabled=not aligned):
+        place = st.selectbox(
+            f"Of {words.plural(len(aligned), 'alignment')} of this provider", aligned, key="unalign-place",
+            format_func=named,
+        )  # fmt: skip
+        st.caption("In statements accepted from now on. What was told before keeps its skill.")
+        if st.button("Take it back", key="unalign-do", disabled=place is None):
+            act(
+                context,
+                lambda connection: mappings.unalign(connection, provider, *place, by(context), now_us(context)),
+                "It is no longer evidence of that skill.",
             )
 
 

@@ -32,6 +32,8 @@ def add(
     with registry(data_dir) as (settings, connection):
         providers.add_provider(connection, provider_id, name or provider_id, now_us())
         issued = providers.issue_credential(connection, provider_id, now_us())
+        what = f"provider added, credential {issued.key} issued"
+        providers.note_change(connection, provider_id, now_us(), getpass.getuser(), what)
     told(settings, provider_id, issued)
 
 
@@ -40,6 +42,8 @@ def credential(provider_id: ProviderId, data_dir: DataDir = None) -> None:
     """Issue another credential for a provider, as `roundtrip admin credential issue` does."""
     with registry(data_dir) as (settings, connection):
         issued = providers.issue_credential(connection, provider_id, now_us())
+        what = f"credential {issued.key} issued"
+        providers.note_change(connection, provider_id, now_us(), getpass.getuser(), what)
     told(settings, provider_id, issued)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from infra.cli.admin_credentials import USUAL, named
 from infra.cli.context import DataDir, UsageFault
 from infra.cli.registry import now_us, registry
+from infra.runtime import providers
 from ingest import issuers
 from ingest.issuers import Issuer
 from schemas.registry.tables import token_clients, token_issuers
@@ -60,6 +62,8 @@ def list_issuers(data_dir: DataDir = None) -> None:
 def remove_issuer(name: Name, data_dir: DataDir = None) -> None:
     """Accept no token of an issuer any more; its clients go with it."""
     with registry(data_dir) as (_, connection):
+        for client_id in connection.scalars(select(token_clients.c.client_id).where(token_clients.c.issuer == name)):
+            _noted(connection, name, client_id, "removed with its issuer")
         clients = issuers.remove_issuer(connection, name)
     typer.echo(f"{name}: removed, with {clients} {'client' if clients == 1 else 'clients'}")
 
@@ -77,6 +81,7 @@ def add_client(
     """Let the tokens of a client speak for a provider."""
     with registry(data_dir) as (_, connection):
         issuers.add_client(connection, name, client_id, provider_id, named(scopes), now_us())
+        _noted(connection, name, client_id, "added")
     typer.echo(f"{client_id} of {name} speaks for {provider_id}")
 
 
@@ -95,6 +100,7 @@ def disable_client(name: Name, client_id: ClientId, data_dir: DataDir = None) ->
     """Accept no token of a client for now."""
     with registry(data_dir) as (_, connection):
         issuers.switch_client(connection, name, client_id, disabled=True)
+        _noted(connection, name, client_id, "disabled")
     typer.echo(f"{client_id}: disabled")
 
 
@@ -103,6 +109,7 @@ def enable_client(name: Name, client_id: ClientId, data_dir: DataDir = None) -> 
     """Accept tokens of a client again."""
     with registry(data_dir) as (_, connection):
         issuers.switch_client(connection, name, client_id, disabled=False)
+        _noted(connection, name, client_id, "enabled")
     typer.echo(f"{client_id}: enabled")
 
 
@@ -110,8 +117,18 @@ def enable_client(name: Name, client_id: ClientId, data_dir: DataDir = None) -> 
 def remove_client(name: Name, client_id: ClientId, data_dir: DataDir = None) -> None:
     """Forget a client."""
     with registry(data_dir) as (_, connection):
+        _noted(connection, name, client_id, "removed")
         issuers.remove_client(connection, name, client_id)
     typer.echo(f"{client_id}: removed")
+
+
+def _noted(connection: Connection, name: str, client_id: str, what: str) -> None:
+    """Write down, for the provider that the client speaks for, what was changed."""
+    own = token_clients.c
+    query = select(own.provider_id).where(own.issuer == name, own.client_id == client_id)
+    if (provider_id := connection.scalar(query)) is not None:
+        words = f"token client {client_id} of {name} {what}"
+        providers.note_change(connection, provider_id, now_us(), getpass.getuser(), words)
 
 
 def _keys(path: Path) -> str:

@@ -158,8 +158,7 @@ class _Job:
             with Bar("import", source.total) as bar:
 
                 def show(progress: Progress, done: int, total: int) -> None:
-                    # Of another LRS nobody knows how many there are.
-                    bar.show(done if total else 0, _counts(progress), total or 1)
+                    bar.show(done, _counts(progress), total)  # of another LRS nobody knows how many there are
 
                 poster = Poster(client, door, patience=patience, waiting=bar.say)
                 job = Import(

@@ -21,14 +21,15 @@ class Bar:
     """Progress of something up to a total; a context manager. Lines said meanwhile stand above the bar."""
 
     def __init__(self, what: str, total: int) -> None:
-        self._what, self._total = what, max(total, 1)
+        """``total``: 0 where nobody knows it."""
+        self._what, self._total = what, total
         self._said = time.monotonic()
         self._ended = False
         self._bar: Progress | None = None
         if sys.stdout.isatty():
             columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
             self._bar = Progress(*columns)
-            self._task = self._bar.add_task(what, total=self._total, words="")
+            self._task = self._bar.add_task(what, total=self._total or None, words="")
 
     def __enter__(self) -> Self:
         if self._bar:
@@ -43,10 +44,13 @@ class Bar:
         """Say how far it is; the total may be known only later."""
         self._total = total or self._total
         if self._bar:
-            self._bar.update(self._task, completed=min(done, self._total), total=self._total, words=words)
-        elif time.monotonic() - self._said >= LINE_EVERY or (done >= self._total and not self._ended):
-            self._said, self._ended = time.monotonic(), done >= self._total
-            self.say(f"{self._what} {min(100 * done // self._total, 100)}% · {words}")
+            self._bar.update(self._task, completed=done, total=self._total or None, words=words)
+            return
+        whole = 0 < self._total <= done
+        if time.monotonic() - self._said >= LINE_EVERY or (whole and not self._ended):
+            self._said, self._ended = time.monotonic(), whole
+            share = f" {min(100 * done // self._total, 100)}%" if self._total else ""
+            self.say(f"{self._what}{share} · {words}")
 
     def say(self, line: str) -> None:
         """A line that stays."""

@@ -17,7 +17,7 @@ from dashboards.session import Context, Services
 from dashboards.store import Store
 from infra.runtime import mappings, providers, quarantine
 from schemas.registry.lrs import provider_changes, quarantined, repairs, sandboxed
-from schemas.registry.tables import provider_credentials, provider_verbs
+from schemas.registry.tables import provider_credentials, provider_verbs, skills
 from schemas.registry.tables import providers as table
 from tests.fixtures.pages_store import DistrictStore
 
@@ -238,6 +238,19 @@ def test_a_verb_gets_a_meaning(managed, open_view, monkeypatch):
     page.button(key="verb-do").click().run()
     with managed[1].connect() as connection:
         assert mappings.verbs_of(connection, PROVIDER) == [(iri, "answered")]
+
+
+def test_an_alignment_is_taken_back(managed, open_view):
+    with managed[1].begin() as connection:
+        skill = connection.scalar(select(skills.c.skill_id).limit(1))
+        mappings.align(connection, PROVIDER, "https://quiz.example/items/1", skill, "Ada", 1)
+        before = mappings.alignments_of(connection, PROVIDER)
+    place = "https://quiz.example/items/1", skill
+    page = open_view("mapping")
+    page.selectbox(key="unalign-place").set_value(place).run()
+    page.button(key="unalign-do").click().run()
+    with managed[1].connect() as connection:
+        assert mappings.alignments_of(connection, PROVIDER) == [one for one in before if one != place]
 
 
 def test_sandbox_statements_are_looked_at(managed, open_view):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from joserfc.jwk import ECKey, KeySet, OctKey
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from typer.testing import CliRunner
 
 from infra.cli.admin import app
@@ -17,6 +17,7 @@ from infra.runtime.registry import open_registry
 from infra.runtime.settings import Settings
 from ingest import issuers
 from ingest.credentials import Credential, load
+from schemas.registry.lrs import provider_changes
 
 NAME = "https://login.example.org/"
 DAY_US = 86_400_000_000
@@ -151,6 +152,9 @@ def test_issuers_and_clients_of_tokens_are_added_and_removed(shell: Shell, tmp_p
         assert issuers.load(connection).clients[NAME, "course"].disabled
     shell("client", "enable", NAME, "course")
     assert "with 1 client" in shell("issuer", "remove", NAME)
+    with shell.read() as connection:
+        changes = connection.scalars(select(provider_changes.c.what).order_by(provider_changes.c.at)).all()
+    assert [one.rpartition(" ")[2] for one in changes] == ["issued", "added", "disabled", "enabled", "issuer"]
     with shell.read() as connection:
         assert issuers.load(connection) == ({}, {})
     connection.engine.dispose()

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from infra.dev.bar import Bar
 from infra.runtime.registry import migrate, open_registry
 from ingest.importers.posting import Poster, PostingError
 from ingest.importers.progress import Imports, Progress
@@ -276,3 +277,13 @@ async def test_a_link_to_another_host_gets_no_credential(desk: Desk) -> None:
     ) as client:
         with pytest.raises(SourceError, match="another host"):
             await desk.run(Pages(client, "https://other.example/xapi", limit=3, patience=1.0))
+
+
+def test_how_far_something_of_unknown_length_is_is_told_without_a_share(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("infra.dev.bar.LINE_EVERY", 0.0)
+    with Bar("import", 0) as unknown, Bar("import", 8) as known:
+        unknown.show(3, "3 accepted")
+        known.show(2, "2 accepted")
+    assert capsys.readouterr().out == "import · 3 accepted\nimport 25% · 2 accepted\n"
