@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from infra.dev.front.process import Front
 from infra.runtime import clickhouse
 from infra.runtime.settings import ClickHouseSettings
+from schemas.tables import migrations
 from streams.learner.state import LearnerState, SkillState
 from streams.rows import tables
 from streams.rows.engagement import DayCount
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.clickhouse
 STUDENT = "2b4f1f3e-1111-4222-8333-444455556666"
 OTHER = "2b4f1f3e-1111-4222-8333-444455557777"
 DAY = 20_700
+TABLES_BEFORE = 12
+STATES = ("skill_states", "student_states")
 
 
 class Written:
@@ -118,3 +121,24 @@ def test_what_nothing_is_left_of_is_not_found_until_something_comes_after_it(wri
     written.day(STUDENT, 4, 30)
     assert written.store.learners([STUDENT])[STUDENT].state.skills["algebra"].rating == 2.0
     assert written.store.days_of([STUDENT])[STUDENT, DAY].statements == 4
+
+
+def test_states_are_the_same_after_their_tables_were_made_anew(
+    clickhouse_front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ClickHouseSettings(host=clickhouse_front.host, port=clickhouse_front.port, database="lookups_anew")
+    every = migrations()
+    monkeypatch.setattr(clickhouse, "migrations", lambda: every[:TABLES_BEFORE])
+    clickhouse.migrate(settings)
+    with clickhouse.open_clickhouse(settings) as client:
+        before = Written(client)
+        for rating, watermark, activation in ((1.0, 5, 2), (2.0, 50, 1), (3.0, 5, 2)):
+            before.skill(STUDENT, rating, watermark, activation)
+            before.student(STUDENT, rating, watermark, activation)
+        asked = [client.query(f"SELECT *, precedence FROM {table} FINAL").result_rows for table in STATES]
+        monkeypatch.setattr(clickhouse, "migrations", lambda: every)
+        clickhouse.migrate(settings)
+        assert [client.query(f"SELECT *, precedence FROM {table} FINAL").result_rows for table in STATES] == asked
+        (found,) = Written(client).store.learners([STUDENT]).values()
+        assert (found.watermark, found.torn, found.state.rating) == (5, False, 3.0)
+        client.command("DROP DATABASE lookups_anew")
