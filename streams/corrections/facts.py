@@ -52,12 +52,10 @@ _TO_WATCH = Template(
     " OR toUUIDOrZero(activity) IN (SELECT statement_id FROM statements WHERE stored >= $since))"
 )
 _ARRIVED = Template("SELECT DISTINCT statement_id FROM statements WHERE stored >= $since AND statement_id IN ($ids)")
-# The window's ids are a set of up to millions: against a bloom filter each granule would be asked for each of them.
 _REPEATED = Template(
     "SELECT statement_id FROM statements WHERE stored >= $horizon AND statement_id IN"
     " (SELECT statement_id FROM statements WHERE stored >= $since AND stored <= $until)"
     " GROUP BY statement_id HAVING min(student_id) != max(student_id) OR min(timestamp) != max(timestamp)"
-    " SETTINGS ignore_data_skipping_indices = 'by_id'"
 )
 
 
