@@ -125,7 +125,9 @@ def mode(
 @app.command("limits")
 def limits(
     provider_id: ProviderId,
-    rate: Annotated[int | None, typer.Option(help="Statements a second, averaged. 0: the setting's.", min=0)] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Statements a second, averaged, in each ingest process. 0: the setting's.", min=0)
+    ] = None,
     quota: Annotated[int | None, typer.Option(help="Statements a day of UTC. 0: no quota.", min=0)] = None,
     by: By = "",
     data_dir: DataDir = None,

@@ -126,7 +126,7 @@ class IngestSettings(_Section):
         "actor; those that name no type always are",
     )
     rate_limit_per_second: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="statements a second and provider, averaged; 0: no limit"
+        0.0, description="statements a second and provider, averaged, in each ingest process; 0: no limit"
     )
     rate_limit_burst: Annotated[int, Field(ge=1)] = Field(10_000, description="statements a provider may send at once")
     publish_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = Field(
