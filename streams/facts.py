@@ -17,6 +17,7 @@ from schemas import verbs
 from schemas.extensions import BEHAVIOR, SUSPENSION
 from schemas.registry.insight import line_items
 from schemas.registry.tables import enrollments, sections
+from streams.kept import moment
 from streams.rows.days import LocalDays, as_number
 from streams.sink import Sink
 from streams.warning.coverage import QUIET_SHARE
@@ -24,6 +25,7 @@ from streams.warning.facts import DayFacts, Mark, StudentFacts, Work, is_core
 
 LONGEST_DAYS = 400
 """Expected work and marks from before that tell nothing any more."""
+_DAY_US = 86_400_000_000
 
 # Ids come from the tables themselves, or from arrivals that were checked to be UUIDs. PREWHERE: see streams.store.
 _DAYS = Template(
@@ -68,7 +70,7 @@ _SCORES = Template(
     "SELECT student_id, item, toUnixTimestamp64Micro(timestamp) AS at, outcome, provider_id FROM attempts FINAL"
     " PREWHERE student_id IN ($students) WHERE item IN ($activities) ORDER BY student_id, at, statement_id"
 )
-_RECORDERS = _with_words("SELECT DISTINCT provider_id FROM statements WHERE verb IN $recorded")
+_RECORDERS = _with_words("SELECT DISTINCT provider_id FROM statements WHERE verb IN $recorded AND stored >= '$since'")
 _HEARD = _with_words(
     "SELECT activity, groupArray(at) FROM (SELECT activity, student_id, min(toUnixTimestamp64Micro(timestamp)) AS at"
     " FROM statements WHERE verb IN $handed_in AND activity IN ($activities) GROUP BY 1, 2) GROUP BY 1"
@@ -125,7 +127,7 @@ class FactsReader:
 
     def refresh(self, today: int) -> bool:
         """Read what the district shares; True when other work or marks are expected than before."""
-        self.recorders = tuple(sorted(provider for (provider,) in self._rows(_RECORDERS.substitute())))
+        self._find_recorders(today)
         items, sizes = self._expected(today)
         changed = items != self._items
         self._items = items
@@ -170,6 +172,13 @@ class FactsReader:
             )
             for student, facts in days.items()
         }
+
+    def _find_recorders(self, today: int) -> None:
+        """In all statements once a day; else in those since yesterday, since a whole look grows with the store."""
+        known = self.recorders if today == self._heard_on else ()
+        since = moment((today - 1) * _DAY_US if known else 0)
+        found = {provider for (provider,) in self._rows(_RECORDERS.substitute(since=since))}
+        self.recorders = tuple(sorted(found.union(known)))
 
     def _expected(self, today: int) -> tuple[list[Expected], dict[str, int]]:
         """Line items with a due day, in order, and how many sit in each section."""
