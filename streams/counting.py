@@ -11,7 +11,7 @@ from streams.kept import ALWAYS, own
 from streams.rows import tables
 from streams.rows.arrival import Arrival
 from streams.rows.days import LocalDays
-from streams.rows.engagement import DayCount
+from streams.rows.engagement import DayCount, extension
 from streams.state import Student
 from streams.store import Store
 
@@ -25,6 +25,7 @@ class Counting:
 
     def __init__(self, store: Store, days: LocalDays, generation: int) -> None:
         self._store = store
+        self._days = days
         self._day_of = days.day_of
         self._generation = generation
 
@@ -38,10 +39,7 @@ class Counting:
     ) -> None:
         """Rows of the days on which statements came, went, or came back. Of strangers no day is stored."""
         day_of = self._day_of
-        placed = {
-            student_id: [day_of(arrival.item.timestamp) for arrival in arrivals]
-            for student_id, arrivals in fresh.items()
-        }
+        placed = {student_id: days_of(arrivals, self._days) for student_id, arrivals in fresh.items()}
         corrected = {student_id: {day_of(at) for at in change.moments} for student_id, change in changes.items()}
         self._fetch(placed, corrected, students, strangers)
         self._fetch_all(
@@ -136,6 +134,15 @@ class Counting:
                 student.days[day] = count
             done[student_id] = wanted
         return done
+
+
+def days_of(arrivals: Sequence[Arrival], days: LocalDays) -> list[int]:
+    """The day of each arrival."""
+    if extension is not None:
+        known: list[int] | None = extension.days(arrivals, days.known)
+        if known is not None:
+            return known
+    return [days.day_of(arrival.item.timestamp) for arrival in arrivals]
 
 
 def _by_day(arrivals: Sequence[Arrival], days: Sequence[int]) -> Iterable[tuple[int, Sequence[Arrival]]]:

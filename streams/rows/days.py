@@ -22,17 +22,18 @@ class LocalDays:
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone)
-        self._days: dict[int, int] = {}
+        self.known: dict[int, int] = {}
+        """Days by quarter of an hour since the epoch, as far as they were asked for."""
 
     def day_of(self, moment_us: int) -> int:
         """Day of a moment (µs since the epoch, UTC), which must lie between EARLIEST_US and LATEST_US."""
         quarter = moment_us // _QUARTER_US
-        found = self._days.get(quarter)
+        found = self.known.get(quarter)
         if found is None:
-            if len(self._days) >= _KEPT:
-                self._days.clear()
+            if len(self.known) >= _KEPT:
+                self.known.clear()
             local = datetime.fromtimestamp(quarter * 900, UTC).astimezone(self._zone).date()
-            found = self._days[quarter] = (local - _EPOCH).days
+            found = self.known[quarter] = (local - _EPOCH).days
         return found
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from infra.runtime.compiled import compiled
 from schemas import verbs
+from schemas.events import Item
 from streams.rows.arrival import Arrival
 from streams.rows.tables import Row
 
@@ -39,6 +41,11 @@ class DayCount:
 
     def add(self, arrivals: Iterable[Arrival]) -> None:
         """Count items in, in the order of the log; at or below ``base`` an item is a no-op."""
+        if extension is None or not extension.add(self, arrivals):
+            self.in_python(arrivals)
+
+    def in_python(self, arrivals: Iterable[Arrival]) -> None:
+        """The same, without the extension; what is unusual is done here."""
         base, providers = self.base, self.providers
         statements, activity, attempts, successes = self.statements, self.activity, self.attempts, self.successes
         first, last, duration_ms, watermark = self.first_at, self.last_at, self.duration_ms, self.watermark
@@ -84,3 +91,9 @@ class DayCount:
             min(self.attended, 65_535), min(self.absent, 65_535), min(self.incidents, 65_535), self.providers,
             self.first_at, self.last_at, generation, partition, self.watermark,
         )  # fmt: skip
+
+
+extension = compiled("streams._counts")
+"""Counts arrivals of the usual kind, and tells their days; see streams/_counts.c."""
+if extension is not None:
+    extension.configure(DayCount, Arrival, Item, _ADMINISTRATIVE, verbs.ATTENDED, verbs.ABSENT, verbs.REPORTED)
