@@ -11,7 +11,6 @@ import itertools
 import random
 import threading
 import uuid
-from array import array
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -92,14 +91,10 @@ class Engine:
         wanted = ", ".join(_plain(name, types[name]) for name in names)
         sql = f"SELECT {wanted} FROM {columns.table} FINAL WHERE partition = {partition}"
         found = self.client.query(sql, query_formats={"UUID": "string"}).result_rows
-        return sorted(tuple(map(_as_made, names, row)) for row in found)
-
-
-def _as_made(name: str, value: Any) -> Any:
-    """As the rows that were written and MemoryStore have it."""
-    if name == "memory":
-        return array("d", value)
-    return str(value.encode()) if name == "statement" else value
+        return sorted(
+            tuple(str(v.encode()) if name == "statement" else v for name, v in zip(names, row, strict=True))
+            for row in found
+        )
 
 
 def _plain(name: str, kind: str) -> str:
