@@ -14,7 +14,7 @@ from dashboards.palette import Palette
 from dashboards.store import Row
 
 HEIGHT = 165
-_BAND = 16
+_BAND = 20
 
 
 def spark(values: Sequence[float], *, width: int = 96, says: str = "") -> str:
@@ -55,7 +55,7 @@ def last_days(today: date, number: int) -> list[date]:
 def dress(chart: Any, palette: Palette, *, right: int = 4, below: int = 0, axis_y: dict[str, int] | None = None) -> Any:
     """The look that all charts share, put on at last. ``right``, ``below``: room for labels beside it, pixels."""
     return (
-        chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": below})
+        chart.properties(padding={"left": 0, "right": right, "top": 6, "bottom": 3})
         .configure_view(strokeWidth=0)
         .configure_axis(
             labelColor=palette.soft,
@@ -117,11 +117,11 @@ def raised_and_cleared(rows: Sequence[Row], days: Sequence[date], palette: Palet
 
 def timeline(
     days: Sequence[Row], warnings: Sequence[Row], helped: Sequence[Row], today: date, palette: Palette
-) -> tuple[Any, Any]:
-    """One student's time, as two charts over the same days: activity with absence, and the share right.
+) -> list[Any]:
+    """One student's time, as charts over the same days: activity with absence, what was done, and the share right.
 
-    Warnings are shaded behind both, from the day they were raised to the day they were cleared, or to today; what was
-    done (``helped``: from, to, label) is a band between them, up to today.
+    Warnings are shaded behind the first and the last, from the day they were raised to the day they were cleared, or to
+    today. What was done (``helped``: from, to, label) has a chart where it reaches these days, a band each.
     """
     frame = pd.DataFrame(
         [
@@ -181,18 +181,15 @@ def timeline(
         .encode(alt.X("day:T", scale=days_shown, axis=labelled), alt.Y("smooth:Q"))
     )
     spans = partial(_spans, warnings, start, today, days_shown, palette)
-    upper = spans(unlabelled) + bars + crosses
-    if bands := [row for row in helped if pd.Timestamp(row["to"]) >= start]:
-        upper += _bands(bands, start, today, days_shown, palette)
-    upper = upper.properties(height=115)
+    upper = (spans(unlabelled) + bars + crosses).properties(height=115)
     lower = (spans(labelled) + points + trend).properties(height=125)
-    same_left_edge = {"minExtent": 46, "maxExtent": 46}
-    below = _BAND + 4 if bands else 0
-    return dress(upper, palette, axis_y=same_left_edge, below=below), dress(lower, palette, axis_y=same_left_edge)
+    shown = [row for row in helped if pd.Timestamp(row["to"]) >= start]
+    between = [_bands(shown, start, today, days_shown, palette)] if shown else []
+    return [dress(chart, palette, axis_y={"minExtent": 46, "maxExtent": 46}) for chart in (upper, *between, lower)]
 
 
 def _bands(rows: Sequence[Row], start: pd.Timestamp, today: date, days_shown: Any, palette: Palette) -> Any:
-    """What was done, as labelled bands under the axis."""
+    """What was done, a band each."""
     end = pd.Timestamp(today) + pd.Timedelta(days=1)
     frame = pd.DataFrame(
         [
@@ -200,25 +197,25 @@ def _bands(rows: Sequence[Row], start: pd.Timestamp, today: date, days_shown: An
                 "from": max(pd.Timestamp(row["from"]), start),
                 "to": min(pd.Timestamp(row["to"]) + pd.Timedelta(days=1), end),
                 "label": row["label"],
+                "row": str(number),
             }
-            for row in rows
+            for number, row in enumerate(rows)
         ]
     )
     base = alt.Chart(frame)
-    across, until = alt.X("from:T", scale=days_shown), alt.X2("to:T")
-    shape = base.mark_rect(color=palette.accent, opacity=0.25).encode(
-        across, until, y=alt.value(118), y2=alt.value(118 + _BAND), tooltip=["label:N"]
+    across = alt.X("from:T", scale=days_shown, axis=None)
+    row = alt.Y("row:N", axis=alt.Axis(labels=False, ticks=False, domain=False, grid=False, title=None))
+    shape = base.mark_bar(color=palette.accent, opacity=0.3, height={"band": 0.9}).encode(
+        across, row, alt.X2("to:T"), tooltip=["label:N"]
     )
-    edge = base.mark_rule(color=palette.accent, strokeWidth=2).encode(across, y=alt.value(0), y2=alt.value(118 + _BAND))
     # Where the chart has no room before the band, its name stands in it.
     early = frame["from"] < start + (end - start) / 3
-    middle = alt.value(118 + _BAND / 2)
     before, within = (
         alt.Chart(some).mark_text(align=align, dx=away, fontSize=12, color=palette.ink)
-        .encode(across, y=middle, text="label:N")
+        .encode(across, row, text="label:N")
         for some, align, away in ((frame[~early], "right", -5), (frame[early], "left", 5))
     )  # fmt: skip
-    return shape + edge + before + within
+    return (shape + before + within).properties(height=_BAND * len(rows))
 
 
 def _alt_day(day: date) -> Any:

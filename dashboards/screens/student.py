@@ -114,8 +114,10 @@ def _picture(
         + ("; band: intervention" if helped else ""),
     )
     bands = [{"from": one.first, "to": one.last, "label": _helped(one)} for one in helped]
-    activity, right = charts.timeline(days, warnings, bands, context.today(), context.palette)
+    activity, *done, right = charts.timeline(days, warnings, bands, context.today(), context.palette)
     ui.chart(activity, says="Activities, absence and warnings of the student, day by day", key="student-activity")
+    for chart in done:
+        ui.chart(chart, says="Interventions over the same days", key="student-interventions")
     ui.chart(right, says="Share of right answers of the student, day by day", key="student-right")
 
 
