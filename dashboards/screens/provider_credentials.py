@@ -16,7 +16,7 @@ from dashboards.session import Context
 from infra.runtime import providers
 from infra.runtime.providers import DEFAULT_SCOPES, SCOPES, Issued
 from schemas.registry.lrs import provider_changes
-from schemas.registry.tables import provider_credentials
+from schemas.registry.tables import provider_credentials, token_clients
 from schemas.registry.tables import providers as table
 
 _ISSUED: Final = "provider-issued"
@@ -45,6 +45,9 @@ def view(context: Context, provider: str) -> None:
         changes = connection.execute(
             select(provider_changes).where(changed.provider_id == provider).order_by(changed.at.desc()).limit(_CHANGES)
         ).all()
+        clients = connection.execute(
+            select(token_clients).where(token_clients.c.provider_id == provider).order_by(token_clients.c.created_at)
+        ).all()
     _just_issued(context)
     ui.section("Credentials", "secrets are kept as hashes alone: a lost one is replaced")
     _table(context, credentials)
@@ -52,6 +55,7 @@ def view(context: Context, provider: str) -> None:
         _issue(context, provider)
         _rotate(context, provider, credentials)
         _revoke(context, provider, credentials)
+    _clients(context, clients)
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
         _mode(context, provider, settings)
@@ -114,6 +118,30 @@ def _table(context: Context, credentials: Any) -> None:
             for row in credentials
         ],
         says="Credentials",
+    )
+
+
+def _clients(context: Context, clients: Any) -> None:
+    """Who speaks for the provider with bearer tokens; whom to trust is decided by the district, by commands."""
+    if not clients:
+        return
+    ui.section("Clients with bearer tokens", "added and taken away by: roundtrip admin client")
+    now = context.now()
+    off = f'<span class="rt-none">{ui.icon("block")} disabled</span>'
+    on = f'<span class="rt-good">{ui.icon("check_circle")} accepted</span>'
+    ui.table(
+        {"client": "Client", "issuer": "Issuer", "scopes": "May at most", "created": "Added", "state": "State"},
+        [
+            {
+                "client": f"<code>{ui.text(row.client_id)}</code>",
+                "issuer": ui.text(row.issuer),
+                "scopes": f'<span class="rt-small">{ui.text(row.scopes.replace(" ", ", "))}</span>',
+                "created": f'<span class="rt-nowrap">{words.moment(_time(row.created_at), now, context.zone)}</span>',
+                "state": f'<span class="rt-nowrap">{off if row.disabled else on}</span>',
+            }
+            for row in clients
+        ],
+        says="Clients with bearer tokens",
     )
 
 
@@ -199,7 +227,8 @@ def _mode(context: Context, provider: str, settings: Row[Any]) -> None:
 
 
 def _limits(context: Context, provider: str, settings: Row[Any]) -> None:
-    ui.section("Limits", "empty: the platform's own" if may_limit(context.viewer) else "set by the district")
+    note = "a second: in each ingest process; empty: the platform's own"
+    ui.section("Limits", note if may_limit(context.viewer) else "set by the district")
     closed = not may_limit(context.viewer)
     with st.form("limits", border=False):
         left, middle, right = st.columns(3, vertical_alignment="bottom")

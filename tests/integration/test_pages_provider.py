@@ -17,7 +17,7 @@ from dashboards.session import Context, Services
 from dashboards.store import Store
 from infra.runtime import mappings, providers, quarantine
 from schemas.registry.lrs import provider_changes, quarantined, repairs, sandboxed
-from schemas.registry.tables import provider_credentials, provider_verbs, skills
+from schemas.registry.tables import provider_credentials, provider_verbs, skills, token_clients, token_issuers
 from schemas.registry.tables import providers as table
 from tests.fixtures.pages_store import DistrictStore
 
@@ -238,6 +238,23 @@ def test_a_verb_gets_a_meaning(managed, open_view, monkeypatch):
     page.button(key="verb-do").click().run()
     with managed[1].connect() as connection:
         assert mappings.verbs_of(connection, PROVIDER) == [(iri, "answered")]
+
+
+def test_clients_with_tokens_are_shown_beside_the_credentials(managed, open_view):
+    issuer, client = "https://login.example", "course-app"
+    with managed[1].begin() as connection:
+        connection.execute(insert(token_issuers).values(issuer=issuer, audience="lrs", jwks="{}", created_at=1))
+        connection.execute(
+            insert(token_clients).values(
+                issuer=issuer, client_id=client, provider_id=PROVIDER, scopes="statements/write", created_at=1
+            )
+        )
+    text = shown(open_view("credentials"))
+    with managed[1].begin() as connection:
+        connection.execute(delete(token_clients))
+        connection.execute(delete(token_issuers))
+    assert client in text
+    assert issuer in text
 
 
 def test_an_alignment_is_taken_back(managed, open_view):
