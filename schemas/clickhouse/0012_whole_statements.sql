@@ -25,18 +25,18 @@ CREATE TABLE statements_before
     id_key       UInt32 MATERIALIZED toUInt32(cityHash64(statement_id)) COMMENT 'hash of statement_id, by which a statement is found: ask for both' CODEC(Delta, ZSTD(1)),
     related      Array(UInt32) MATERIALIZED arrayMap(one -> toUInt32(cityHash64(one)), arrayConcat(arrayMap(one -> substringIndex(one, '"', 1), splitByString('"id":"', statement)), extractAll(statement, '":"([A-Za-z0-9_-]{22}\\.[0-9]+)"'))) COMMENT 'hashes of the ids and agent keys anywhere in the statement' CODEC(ZSTD(1)),
     json         String ALIAS if(startsWith(statement, '"'), concat('{"id":"', toString(statement_id), '",', statement), statement) COMMENT 'the whole statement as JSON, agents swapped for keys',
-    INDEX by_stored stored TYPE minmax GRANULARITY 8,
-    INDEX by_verb verb_iri TYPE set(64) GRANULARITY 8,
-    INDEX by_activity activity TYPE bloom_filter(0.01) GRANULARITY 8,
-    INDEX by_registration registration TYPE bloom_filter(0.01) GRANULARITY 8,
-    INDEX by_related related TYPE bloom_filter(0.01) GRANULARITY 8,
+    INDEX by_stored stored TYPE minmax GRANULARITY 4,
+    INDEX by_verb verb_iri TYPE set(64) GRANULARITY 4,
+    INDEX by_activity activity TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_registration registration TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_related related TYPE bloom_filter(0.01) GRANULARITY 4,
     PROJECTION by_key (SELECT _part_offset ORDER BY id_key),
     PROJECTION by_time (SELECT _part_offset ORDER BY stored)
 )
 ENGINE = ReplacingMergeTree(precedence, removed)
 PARTITION BY toYYYYMM(stored)
 ORDER BY (student_id, timestamp, statement_id)
-SETTINGS index_granularity = 128, min_compress_block_size = 16384, merge_selector_base = 10, deduplicate_merge_projection_mode = 'rebuild'
+SETTINGS index_granularity = 256, min_compress_block_size = 16384, merge_selector_base = 10, deduplicate_merge_projection_mode = 'rebuild'
 COMMENT 'Every accepted statement, once. Read with FINAL: a redelivered row may stand twice until parts are merged.';
 
 INSERT INTO statements_before
