@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 from ingest.identity.matching import identifier
 from ingest.xapi.agents import exact, keys, put_back
-from ingest.xapi.parse import DECODER
+from ingest.xapi.parse import DECODER, ENCODER
 from schemas.registry.tables import agents, identities, identity_links
 
 # As the partial index has it, to the letter: groups are few among many agents.
@@ -30,6 +30,17 @@ class Places(NamedTuple):
 
     keys: list[str]
     students: list[str]
+
+
+class Kept(NamedTuple):
+    """A statement as it is stored, and the JSON of its agents by their keys."""
+
+    statement: bytes
+    agents: dict[str, str]
+
+    def whole(self) -> dict[str, Any]:
+        """The statement with its agents, value for value; a new one each time."""
+        return put_back(DECODER.decode(self.statement), _decoded(self.agents))
 
 
 class AgentReader:
@@ -51,8 +62,14 @@ class AgentReader:
     def put_back(self, statements: list[bytes]) -> list[dict[str, Any]]:
         """Statements with their agents, value for value."""
         decoded = [DECODER.decode(one) for one in statements]
-        known = self._load({key for one in decoded for key in keys(one)})
+        known = _decoded(self._texts({key for one in decoded for key in keys(one)}))
         return [put_back(one, known) for one in decoded]
+
+    def with_agents(self, statements: Iterable[bytes]) -> list[Kept]:
+        """Statements, each with what its agents are put back from."""
+        own = [(one, set(keys(DECODER.decode(one)))) for one in statements]
+        texts = self._texts({key for _, wanted in own for key in wanted})
+        return [Kept(one, {key: texts[key] for key in _with_members(wanted, texts)}) for one, wanted in own]
 
     def identity_of(self, agent: dict[str, Any]) -> str | None:
         """Identity of an agent or group; None for one that never appeared."""
@@ -80,28 +97,41 @@ class AgentReader:
         found.sort(key=lambda row: int(row.agent_key.rpartition(".")[2]))
         return [DECODER.decode(row.json) for row in found]
 
-    def _load(self, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
-        known = self._read(set(wanted))
-        inner = {key for one in known.values() for key in one.get("member", ())}
-        if inner:
-            of_groups = self._read(inner)
-            for one in known.values():
-                if "member" in one:
-                    one["member"] = [of_groups[key] for key in one["member"]]
-        return known
+    def _texts(self, wanted: set[str]) -> dict[str, str]:
+        """JSON of agents, and of the members of those that are groups."""
+        known = self._read(wanted)
+        inner = _members(known.values()) - known.keys()
+        return {**known, **self._read(inner)} if inner else known
 
-    def _read(self, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    def _read(self, wanted: set[str]) -> dict[str, str]:
         ordered = sorted(wanted)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, str] = {}
         with self._engine.connect() as connection:
             for start in range(0, len(ordered), _AT_ONCE):
                 some = agents.c.agent_key.in_(ordered[start : start + _AT_ONCE])
                 rows = connection.execute(select(agents.c.agent_key, agents.c.json).where(some))
-                found.update((key, DECODER.decode(told)) for key, told in rows)
+                found.update((key, told) for key, told in rows)
         for erased in wanted - found.keys():
             # An erased agent stays whole as an agent, and tells nothing.
-            found[erased] = {"objectType": "Agent", "account": {"homePage": self._home_page, "name": erased}}
+            told = {"objectType": "Agent", "account": {"homePage": self._home_page, "name": erased}}
+            found[erased] = ENCODER.encode(told).decode()
         return found
+
+
+def _members(agents: Iterable[str]) -> set[str]:
+    return {key for one in agents if '"member"' in one for key in DECODER.decode(one).get("member", ())}
+
+
+def _with_members(wanted: set[str], texts: dict[str, str]) -> set[str]:
+    return wanted | _members(texts[key] for key in wanted)
+
+
+def _decoded(texts: dict[str, str]) -> dict[str, dict[str, Any]]:
+    known: dict[str, dict[str, Any]] = {key: DECODER.decode(told) for key, told in texts.items()}
+    for one in known.values():
+        if "member" in one:
+            one["member"] = [known[key] for key in one["member"]]
+    return known
 
 
 def _students(connection: Connection, of: set[str]) -> set[str]:

@@ -12,7 +12,7 @@ from ingest.reading.agents import Places
 from ingest.reading.filters import Filter
 from ingest.reading.references import referring
 from ingest.reading.rows import COLUMNS, NARROW, Raw, Row, found_by, pointed, raw, repeated, standing, voided_at_all
-from ingest.reading.windows import Shares, Window, Windows
+from ingest.reading.windows import SPARE, Shares, Window, Windows
 from ingest.xapi.matching import matches
 from ingest.xapi.parse import DECODER
 from ingest.xapi.terms import VOIDED
@@ -20,7 +20,7 @@ from ingest.xapi.terms import VOIDED
 _SLACK: Final = 2
 """Rows of equal keys that a page may have before it is asked for in two parts."""
 _GROWTH: Final = 16
-"""By which a window grows after one in which nothing was found."""
+"""By which a window may be larger than the one before it."""
 _HASHES: Final = "arrayMap(one -> toUInt32(cityHash64(one)), {keys:Array(String)})"
 _NOT_VOIDED: Final = (
     "(verb_iri = {voiding:String} OR (statement_id, provider_id) NOT IN"
@@ -69,12 +69,12 @@ def page(client: Client, wanted: Filter, provider_id: str, places: Places | None
             ]
             if rows:
                 after = rows[-1].stored, rows[-1].statement_id
-        if windows.rows is not None:
+        if windows.rows is not None and rows_at_once is not None:
             part = 1.0 if complete else _passed(window, found[before], found[-1], ascending=wanted.ascending)
             shares.learn(kind, windows.rows * part, len(found) - before)
-        if rows_at_once is not None:
-            some = rows_at_once if len(found) > before else rows_at_once * _GROWTH
-            rows_at_once = max(some, shares.rows(kind, wanted.limit + 1 - len(found)))
+            # What this window told of this filter; at most _GROWTH as many.
+            missing = SPARE * (wanted.limit + 1 - len(found)) / (len(found) - before + 1)
+            rows_at_once = int(rows_at_once * min(max(missing, 1.0), _GROWTH))
     return found[: wanted.limit + 1]
 
 

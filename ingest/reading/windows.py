@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 
-_SHARE: Final = 0.05
-"""Of the statements looked at, so many are taken to match until it is known better."""
-_SPARE: Final = 1.3
+_EACH: Final = 20.0
+"""Statements to be looked at for one that matches, until it is known better."""
+SPARE: Final = 1.3
+"""So many times what should do is looked at."""
 _MOST: Final = 2_000_000
 """Statements that are counted off; more are looked at without."""
 _KINDS: Final = 4096
@@ -21,20 +22,21 @@ class Window(NamedTuple):
 
 
 class Shares:
-    """Which share of the statements matched lately, by kind of filter. It tells where to begin, and no more."""
+    """Statements that were looked at lately for each that matched, by kind of filter. It tells where to begin, and no
+    more."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, float] = {}
 
     def rows(self, kind: Hashable, needed: int) -> int:
         """Statements among which so many should match."""
-        return int(needed / self._known.get(kind, _SHARE) * _SPARE) + 1
+        return int(needed * self._known.get(kind, _EACH) * SPARE) + 1
 
     def learn(self, kind: Hashable, rows: float, matching: int) -> None:
         """Of about so many statements so many matched."""
         if len(self._known) >= _KINDS:
             self._known.clear()
-        told = min((matching + 0.5) / max(rows, 1.0), 1.0)
+        told = max(rows / (matching + 0.5), 1.0)
         self._known[kind] = (self._known.get(kind, told) + told) / 2
 
 

@@ -70,7 +70,7 @@ class StatementReads:
         """``most_attached``: bytes of attachments in an answer; a page ends before the statement that exceeds it."""
         self._progress = progress
         self._store = store
-        self._by_id = ReadsById(store)
+        self._by_id = ReadsById(store, agents)
         self._agents = agents
         self._attachments = attachments
         self._sandbox = sandbox
@@ -95,7 +95,7 @@ class StatementReads:
             found = await self._sandbox.one(by.provider_id, what.statement_id, voided=what.voided)
         else:
             kept = await self._by_id.get(AskedId(what.statement_id, reads_of(by), what.voided))
-            found = None if kept is None else (await self._agents.run(partial(self._agents.put_back, [kept])))[0]
+            found = None if kept is None else kept.whole()
         if found is None:
             kind = "voided statement" if what.voided else "statement"
             raise broken(404, NOT_FOUND, f"there is no {kind} of this id")

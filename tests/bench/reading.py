@@ -1,7 +1,8 @@
 """Reads over HTTP, with a full store: one statement by its id, pages of a hundred by each filter.
 
 The table of statements is filled as tests.bench.growth fills it, and the registry with all actors. Eight connections
-ask at once, as fast as they are answered; then one alone. ROUNDTRIP_BENCH_MILLIONS names the size (1 by default).
+ask at once, as fast as they are answered; then one alone. ROUNDTRIP_BENCH_MILLIONS names the sizes (1 by default; 1,10
+takes some minutes to fill).
 """
 
 from __future__ import annotations
@@ -87,31 +88,36 @@ class Asker:
 
 
 def reading() -> Iterator[Figure]:
-    """Fill, then ask."""
-    wanted = float(os.environ.get("ROUNDTRIP_BENCH_MILLIONS", "1")) * 1e6
+    """Fill and ask, size by size."""
+    sizes = sorted(float(size) * 1e6 for size in os.environ.get("ROUNDTRIP_BENCH_MILLIONS", "1").split(","))
     with servers() as running:
         settings = running.settings.clickhouse
         sink = Sink(lambda: open_clickhouse(settings), threading.Event())
         batches = [{tables.STATEMENTS: batch[tables.STATEMENTS]} for batch in template()]
         filler, stored = Filler(sink, batches), 0
-        while stored < wanted:
-            stored += filler.write()
+        store, registered = running.store(), 0
+        for wanted in sizes:
+            while stored < wanted:
+                stored += filler.write()
+            registered = _register(running, store, registered)
+            if wanted == sizes[0]:
+                running.start_ingest()
+            name = f"{stored / 1e6:.1f} M"
+            yield _size(name, store)
+            yield from _ask(running, name, _known(store))
         sink.close()
-        store = running.store()
-        _register(running, store)
-        name = f"{stored / 1e6:.1f} M"
-        yield _size(name, store)
-        known = _known(store)
-        running.start_ingest()
-        for connections in (CONNECTIONS, 1):
-            for what, path in _paths(known).items():
-                asker = Asker(running)
-                asker.ask(path, connections)
-                assert not asker.failed, f"{asker.failed} of {len(asker.seconds)} reads ({what}) were not answered 200"
-                goal = GOALS.get(what, PAGE_GOAL) if connections == CONNECTIONS else None
-                note = f"{connections} connections, p50 {asker.percentile_ms(0.5):.1f} ms, {len(asker.seconds)} reads"
-                told = f"{name}: {what}, {connections} connections"
-                yield Figure("reading", told, asker.percentile_ms(0.95), "ms", goal, note)
+
+
+def _ask(running: Servers, name: str, known: Known) -> Iterator[Figure]:
+    for connections in (CONNECTIONS, 1):
+        for what, path in _paths(known).items():
+            asker = Asker(running)
+            asker.ask(path, connections)
+            assert not asker.failed, f"{asker.failed} of {len(asker.seconds)} reads ({what}) were not answered 200"
+            goal = GOALS.get(what, PAGE_GOAL) if connections == CONNECTIONS else None
+            note = f"{connections} connections, p50 {asker.percentile_ms(0.5):.1f} ms, {len(asker.seconds)} reads"
+            told = f"{name}: {what}, {connections} connections"
+            yield Figure("reading", told, asker.percentile_ms(0.95), "ms", goal, note)
 
 
 def _paths(known: Known) -> dict[str, Callable[[random.Random], str]]:
@@ -153,10 +159,15 @@ def _known(store: Client) -> Known:
     )
 
 
-def _register(running: Servers, store: Client) -> None:
-    """All actors, as they would be known after their statements were accepted; the account reads everybody's."""
-    acted = "SELECT substring(actor, 1, 22) AS identity, any(toString(student_id)) FROM statements GROUP BY identity"
-    rows = store.query(acted).result_rows
+def _register(running: Servers, store: Client, known: int) -> int:
+    """All actors but the first ``known``, as they would be known after their statements were accepted; how many there
+    are. The account reads everybody's."""
+    acted = (
+        "SELECT substring(actor, 1, 22) AS identity, any(toString(student_id)) FROM statements GROUP BY identity"
+        " ORDER BY min(stored), identity"
+    )
+    everybody = store.query(acted).result_rows
+    rows = everybody[known:]
     engine = open_registry(running.settings.registry_url())
     with engine.begin() as connection:
         connection.execute(
@@ -196,6 +207,7 @@ def _register(running: Servers, store: Client) -> None:
                 ],
             )
     engine.dispose()
+    return len(everybody)
 
 
 def _size(name: str, store: Client) -> Figure:
