@@ -15,16 +15,14 @@ NARROW: Final = "statement_id, toUnixTimestamp64Micro(stored) AS at, removed, js
 COLUMNS: Final = f"{NARROW}, student_id, timestamp, precedence"
 """What tells which of several rows of one id stands."""
 
-# The projection leads to the one place; the bloom filter of the streams' look-ups would be asked of each granule first.
 # Keys are constants: of an array that is worked out in the query, the projection makes no use.
-_SETTINGS: Final = "SETTINGS ignore_data_skipping_indices = 'by_id'"
 _VOIDING: Final = "FROM statement_references WHERE target IN ({ids}) AND voiding"
 _PLAIN: Final = "SELECT statement_id, provider_id, removed, json FROM statements WHERE {found}"
 _NAMED: Final = "SELECT target, provider_id, toUInt8(0), '' " + _VOIDING
 _WHOLE: Final = (
     f"SELECT {COLUMNS}, provider_id, verb_iri = {{voiding}},"  # noqa: S608
     f" (statement_id, provider_id) IN (SELECT target, provider_id {_VOIDING})"
-    f" FROM statements WHERE {{found}} {_SETTINGS}"
+    f" FROM statements WHERE {{found}}"
 )
 _POINTED: Final = {"max_threads": 1, "min_table_rows_to_use_projection_index": 0}
 
@@ -120,7 +118,7 @@ def by_ids(client: Client, asked: Collection[AskedId]) -> dict[AskedId, bytes]:
     wanted = {one: one.statement_id.lower() for one in asked}
     ids = sorted(set(wanted.values()))
     rows: dict[str, list[tuple[str, bool, bytes]]] = {one: [] for one in ids}
-    query = f"{_PLAIN.format(found=_keyed(ids))} UNION ALL {_NAMED.format(ids=quoted(ids))} {_SETTINGS}"
+    query = f"{_PLAIN.format(found=_keyed(ids))} UNION ALL {_NAMED.format(ids=quoted(ids))}"
     for statement_id, provider_id, removed, json in client.query(query, settings=pointed(client)).result_rows:
         # Another one may have the same key.
         if (held := rows.get(str(statement_id))) is not None:
