@@ -230,15 +230,20 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, error: ApiError) -> None:
         """Answer a request that the application does not see, or not in full, and close."""
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if self._in_head:
+                # It would be taken for the answer to the request before, which is still under way.
+                self.close_slowly()
+                return
         body = error.body("")
         lines = [STATUS_LINE[error.status]]
         for name, value in self.server_state.default_headers:
             lines += (name, b": ", value, b"\r\n")
         lines.append(b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body))
         self.transport.write(b"".join((*lines, body)))
-        if not self._in_head and self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
         self.close_slowly()
 
     def _short(self) -> bool:

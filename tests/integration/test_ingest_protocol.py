@@ -140,6 +140,22 @@ async def test_what_is_no_http_is_told_so_and_the_connection_ends(sent: bytes) -
     assert application.pieces == []
 
 
+@pytest.mark.parametrize("path", ["/xapi/statements", "/xapi/about"])
+async def test_what_is_no_http_after_a_request_is_no_answer_to_that_request(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = Application()
+    application.held = asyncio.Event()
+    async with serving(application) as (reader, writer):
+        writer.write(request(b"ab").replace(b"/xapi/statements", path.encode()))
+        await asyncio.sleep(0.1)
+        writer.write(b"no HTTP at all\r\n\r\n")
+        assert await asyncio.wait_for(reader.read(), 30) == b""
+        application.held.set()
+        await asyncio.sleep(0.1)
+    assert "Exception" not in caplog.text
+
+
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_connection_is_closed_where_client_or_application_want_it(asked: bool) -> None:
     async with serving(Application()) as (reader, writer):
