@@ -122,7 +122,7 @@ class FaultStack:
             ),
         )
         self.engine = registry.open_registry(self.settings.registry_url())
-        self.commands = Commands(self.engine, path / "commands.log", lambda: self._environment(self.settings))
+        self.commands = Commands(self.engine, path / "commands.log", self._of_commands)
         self.each_tick: Callable[[], None] = lambda: None
         self._ingest: subprocess.Popen[bytes] | None = None
 
@@ -197,7 +197,7 @@ class FaultStack:
         """What ``roundtrip rebuild --all --check`` says, where it finds a difference."""
         log = self.path / "check.log"
         command = [sys.executable, "-m", "infra.cli", "rebuild", "--all", "--check"]
-        checking = processes.spawn(command, log, self._environment(self.settings))
+        checking = processes.spawn(command, log, self._of_commands())
         self.wait(lambda: checking.poll() is not None, "the check did not end", 300.0)
         return [f"rebuild: {line}" for line in processes.last_lines(log, 12)] if checking.returncode else []
 
@@ -260,6 +260,11 @@ class FaultStack:
         self._ingest = processes.spawn(
             [sys.executable, *self.door], self.path / "ingest.log", self._environment(self.settings)
         )
+
+    def _of_commands(self) -> dict[str, str]:
+        """They may wait longer than workers, whose requests hang on purpose."""
+        store = self.settings.clickhouse.model_copy(update={"query_timeout_seconds": 30.0})
+        return self._environment(self.settings.model_copy(update={"clickhouse": store}))
 
     def _environment(self, settings: Settings) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ROUNDTRIP_")}
