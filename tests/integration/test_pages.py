@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,13 @@ from sqlalchemy import Engine, delete, select
 from streamlit.testing.v1 import AppTest
 
 import dashboards
-from dashboards import people
+from dashboards import broker, people
 from dashboards.access import decide
 from dashboards.store import Store, StoreError
 from infra.dev.front.process import Front
 from infra.dev.ports import any_free
 from infra.runtime.clickhouse import open_clickhouse
+from infra.runtime.kafka import PartitionLag
 from infra.runtime.metrics import StreamsMetrics
 from infra.runtime.settings import DashboardsSettings, Settings
 from schemas.registry.insight import case_events, cases
@@ -89,6 +91,8 @@ def test_without_the_demo_and_without_a_provider_of_identities_nobody_gets_in(di
 
 
 def test_the_district_page_shows_counts_trust_and_schools(district_store, open_page):
+    with open_clickhouse(district_store[0].clickhouse) as client:
+        client.command("INSERT INTO sink_progress SELECT * REPLACE (now64(6) AS checked_at) FROM sink_progress FINAL")
     text = shown(open_page(district_store[0], district_store[2].staff["leader"]))
     for said in ("District today", "Statements today", "Students active today", "5 of 5 providers reporting",
                  "Data as of", "Cedar Grove Middle", "Everything accepted is shown"):  # fmt: skip
@@ -281,6 +285,30 @@ def test_a_store_that_is_away_is_said_with_a_way_to_try_again(district_store, op
     text = shown(page)
     assert "The store of records does not answer." in text
     assert "Try again" in text
+
+
+def test_while_the_store_is_away_operations_shows_what_waits_for_it(district_store, open_page, monkeypatch):
+    settings, _, district = district_store
+    monkeypatch.setattr(broker, "lag", lambda *_: [PartitionLag(0, 12, 10), PartitionLag(1, 5, 5)])
+    monkeypatch.setattr(broker, "owners", lambda *_: {"worker-1": [0, 1]})
+    away = {
+        "clickhouse": settings.clickhouse.model_copy(update={"port": any_free("127.0.0.1")}),
+        "kafka": settings.kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}),
+    }
+    text = shown(open_page(settings.model_copy(update=away), district.staff["operator"]))
+    for said in ("ClickHouse does not answer, and 2 records wait", "as Kafka tells it", "Try again"):
+        assert said in text
+
+
+def test_a_store_that_accepts_connections_and_says_nothing_is_away(district_store, monkeypatch):
+    settings, engine, _ = district_store
+    monkeypatch.setattr("dashboards.store._PULSE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = settings.clickhouse.model_copy(update={"port": silent.getsockname()[1]})
+        store = Store(settings.model_copy(update={"clickhouse": hangs}), engine)
+        for _ in range(3):
+            with pytest.raises(StoreError):
+                store.query(viewer_of(district_store, "operator"), "progress")
 
 
 def test_without_an_audit_no_record_is_opened(district_store):
