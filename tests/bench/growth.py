@@ -1,10 +1,9 @@
 """The store as it grows: what a statement costs and what a look-up takes at one, five and ten million statements.
 
-The store is filled through the sink, batch by batch as a worker writes them: the rows of a hundred thousand statements
-are made once and written again under other students, ids, offsets and moments, a million a day. At each size a worker
-then starts in the middle of the log and reads on: statements that the store does not know, by students whom nobody has
-met, and by students who are in the store, none of them in its memory. And what workers, pages and ingest ask for is
-asked for.
+The store is filled by copies of a hundred thousand statements, a million a day (tests.bench.filling). At each size,
+when what was written is merged, a worker starts in the middle of the log and reads on: statements that the store does
+not know, by students whom nobody has met, and by students who are in the store, none of them in its memory. And what
+workers, pages and ingest ask for is asked for.
 """
 
 from __future__ import annotations
@@ -14,155 +13,45 @@ import random
 import statistics
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from infra.runtime import registry
 from infra.runtime.clickhouse import open_clickhouse
-from infra.runtime.settings import ClickHouseSettings
 from ingest.reading import AskedId, by_ids
-from schemas.events import Item
-from streams.rows import tables
 from streams.rows.arrival import Arrival, read
 from streams.rows.days import LocalDays
-from streams.rows.tables import Columns, Row
-from streams.rows.texts import whole_text
 from streams.sink import Sink
 from streams.store import ClickHouseStore
+from tests.bench.calibrated import take_into_use
 from tests.bench.figures import Figure
-from tests.bench.pure import make_processor, prefilled
-from tests.bench.servers import servers
+from tests.bench.filling import MET, ROUND_US, Filler, template
+from tests.bench.servers import GaveUpError, Servers, servers, wait_until
 from tests.bench.worker import Measured, consume
 from tests.bench.workload import FIRST_US, Mix, items
 
+__all__ = ["Filler", "growth", "template"]
+
 MILLIONS: Final = tuple(float(size) for size in os.environ.get("ROUNDTRIP_BENCH_MILLIONS", "1,5,10").split(","))
-TEMPLATE: Final = 100_800
-BATCH: Final = 72
-"""Envelopes of a hundred: 8 MiB."""
-STUDENTS: Final = 200_000
-CONSUMED: Final = 200_000
+CONSUMED: Final = 150_000
 BEGUN: Final = 4_000
-MET: Final = 200
+NEW: Final = 240
+"""Students of a batch of the school's mix whom the batches before it did not have."""
 ASKED: Final = 9
-ROUND_US: Final = 8_640_000_000
-"""Between two rounds: a million statements are ten of them, and a day."""
-DAY_US: Final = 86_400_000_000
-
-
-@dataclass
-class Filler:
-    """Writes rounds of the template; every round is another group of students, who come back when all groups were on.
-
-    Attributes:
-        seconds: spent in inserts.
-        sample: items of the last round, for look-ups of what is there.
-    """
-
-    sink: Sink
-    batches: list[dict[Columns, list[Row]]]
-    rounds: int = 0
-    seconds: float = 0.0
-    sample: list[Item] = field(default_factory=list)
-
-    def write(self) -> int:
-        """One round; how many statements it was."""
-        number, written = self.rounds, 0
-        self.rounds += 1
-        group = _Group(number)
-        for batch in self.batches:
-            for columns, rows in batch.items():
-                made = group.rows(columns, rows)
-                began = time.perf_counter()
-                refused = self.sink.insert(columns, made)
-                self.seconds += time.perf_counter() - began
-                assert not refused, refused[0].message
-                if columns is tables.STATEMENTS:
-                    written += len(made)
-                    self.sample = [_item(row) for row in made[:MET]]
-        return written
-
-
-class _Group:
-    """Turns the template's rows into those of one round, of an earlier generation of the log than the one that is read.
-
-    Ids of statements are new in each table's rows alike.
-    """
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._students: dict[str, str] = {}
-        self._students_of = random.Random(number % max(STUDENTS // 4_700, 1))
-        # Version and variant of the ids stay.
-        self._key = random.Random(-1 - number).getrandbits(128) & ~(0xF << 76 | 0x3 << 62)
-        self._shift = number * ROUND_US
-
-    def rows(self, columns: Columns, rows: list[Row]) -> list[Row]:
-        """A new list; a value is changed by the name of its column."""
-        changes = [
-            (place, self._changes()[name]) for place, name in enumerate(columns.names) if name in self._changes()
-        ]
-        if columns is tables.STATEMENTS:
-            return [self._statement(row, changes) for row in rows]
-        return [self._changed(row, changes) for row in rows]
-
-    def _changes(self) -> dict[str, Callable[[Any], object]]:
-        return {
-            "student_id": self._student,
-            "statement_id": self._statement_id,
-            "last_statement_id": self._statement_id,
-            "registration": self._statement_id,
-            "timestamp": self._moment,
-            "stored": self._moment,
-            "first_at": self._moment,
-            "last_at": self._moment,
-            "day": lambda day: day + self._shift // DAY_US,
-            "minute": lambda minute: minute + self._number * ROUND_US // 1_000_000,
-            "generation": lambda _: 0,
-            "offset": self._offset,
-            "watermark": self._offset,
-        }
-
-    def _changed(self, row: Row, changes: list[tuple[int, Callable[[Any], object]]]) -> Row:
-        values = list(row)
-        for place, change in changes:
-            values[place] = change(values[place])
-        return tuple(values)
-
-    def _statement(self, row: Row, changes: list[tuple[int, Callable[[Any], object]]]) -> Row:
-        """The JSON tells actor and registration as the columns do, so that it compresses as other JSON does."""
-        values = list(self._changed(row, changes))
-        text = values[-1]
-        assert isinstance(text, bytes)
-        text = text.replace(str(row[9]).encode(), str(values[9]).encode())
-        actor = str(values[0]).replace("-", "")[:22] + ".1"
-        values[8], values[-1] = actor, text.replace(str(row[8]).encode(), actor.encode())
-        return tuple(values)
-
-    def _student(self, student_id: str) -> str:
-        known = self._students.get(student_id)
-        if known is None:
-            known = self._students[student_id] = str(uuid.UUID(int=self._students_of.getrandbits(128)))
-        return known
-
-    def _statement_id(self, statement_id: str) -> str:
-        digits = f"{int(statement_id.replace('-', ''), 16) ^ self._key:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-    def _moment(self, at: int) -> int:
-        return at + self._shift
-
-    def _offset(self, offset: int) -> int:
-        return offset + self._number * TEMPLATE
+MERGED_SECONDS: Final = 60.0
 
 
 def growth() -> Iterator[Figure]:
     """Fill, and at each size measure; ROUNDTRIP_BENCH_MILLIONS names other sizes."""
     with servers() as running:
         settings = running.settings.clickhouse
+        engine = registry.open_registry(running.settings.registry_url())
+        take_into_use(engine)  # that of the template: students under another one would all be folded again
+        engine.dispose()
         sink = Sink(lambda: open_clickhouse(settings), threading.Event())
         filler, stored = Filler(sink, template()), 0
         rates: dict[str, float] = {}
@@ -172,71 +61,72 @@ def growth() -> Iterator[Figure]:
             name, before = f"{millions:g} M", (filler.seconds, running.front.cpu_seconds(), stored)
             while stored < millions * 1e6:
                 stored += filler.write()
+            _merge(store)
             fresh = stored - before[2]
             cpu = (running.front.cpu_seconds() - before[1]) / fresh * 1e6
-            note = f"front {cpu:.1f} µs a statement, since the size before; {_parts(store)}"
-            yield Figure("growth", f"{name}: sink", fresh / (filler.seconds - before[0]), "statements/s", note=note)
-            yield from _look_ups(name, settings, store, filler.sample)
+            note = f"copied in the store, front {cpu:.1f} µs a statement with merges; {_parts(store)}"
+            yield Figure("growth", f"{name}: filled", fresh / (filler.seconds - before[0]), "statements/s", note=note)
+            known = _known(store)
+            yield from _look_ups(name, running, filler, known)
             yield from _disk(name, store)
             begun = FIRST_US + filler.rounds * ROUND_US
             if not number:  # no worker starts at the beginning of the log, where it could tell that all is new
                 consume(running, Mix(first_us=begun), BEGUN, seed=99)
-            for whose, known in (("new students", ()), ("known students", _known(store))):
+            for whose, students in (("new students", ()), ("known students", known)):
                 begun += ROUND_US // 4
-                found = consume(running, Mix(first_us=begun, known=known), CONSUMED, seed=seed)
+                found = consume(running, Mix(first_us=begun, known=students), CONSUMED, seed=seed)
                 goal = 0.85 * rates.setdefault(whose, found.rate)
                 yield Figure("growth", f"{name}: worker, {whose}", found.rate, "statements/s", goal, _told(found))
                 seed += 1
         sink.close()
 
 
-def template() -> list[dict[Columns, list[Row]]]:
-    """Rows of TEMPLATE statements, batch by batch."""
-    processor = make_processor()
-    records = prefilled(TEMPLATE, Mix())
-    batches = [processor.process(records[start : start + BATCH]) for start in range(0, len(records), BATCH)]
-    return [{columns: rows for columns, rows in batch.rows.items() if rows} for batch in batches]
+def _merge(store: Client) -> None:
+    """Wait for the merges of what was written, so that they are not counted to what is measured next."""
+
+    def quiet() -> bool:
+        return not store.query("SELECT count() FROM system.merges").result_rows[0][0]
+
+    with suppress(GaveUpError):
+        wait_until(quiet, MERGED_SECONDS, pause=0.5)
 
 
-def _item(row: Row) -> Item:
-    told: dict[str, Any] = dict(zip(tables.STATEMENTS.names, row, strict=True))
-    return Item(
-        told["statement_id"], told["student_id"], told["provider_id"], told["verb"], [], told["timestamp"],
-        told["stored"], told["digest"], 0, whole_text(told["statement"], told["statement_id"]),
-    )  # fmt: skip
-
-
-def _look_ups(name: str, settings: ClickHouseSettings, store: Client, known: list[Item]) -> Iterator[Figure]:
-    """Medians by the clock; each asks for other students than the one before."""
-    sink = Sink(lambda: open_clickhouse(settings), threading.Event())
+def _look_ups(name: str, running: Servers, filler: Filler, known: tuple[str, ...]) -> Iterator[Figure]:
+    """Processor time of the front; each asks for other students than the one before, as many as a batch has."""
+    settings = running.settings.clickhouse
+    sink, store = Sink(lambda: open_clickhouse(settings), threading.Event()), running.store()
     reads = ClickHouseStore(sink.read, 1)
-    arrivals: list[Arrival] = [read(0, 10**12 + number, 0, item) for number, item in enumerate(known)]
-    strangers = [item.student_id for item in items(MET, seed=8)]
+    dice = random.Random(3)
+    sample = filler.sample
+    arrivals: list[Arrival] = [read(0, 10**12 + number, 0, item) for number, item in enumerate(sample)]
+    strangers = [item.student_id for item in items(30 * NEW, Mix(session=1), seed=8)]
     unknown = [read(0, 10**12, number, item) for number, item in enumerate(items(MET, seed=7))]
-    students = sorted({item.student_id for item in known})
-    day = LocalDays("America/Chicago").day_of
-    through = datetime.fromtimestamp(known[0].stored / 1e6, UTC) + timedelta(hours=1)
+    today = LocalDays("America/Chicago").day_of(sample[0].timestamp)
+    through = datetime.fromtimestamp(sample[0].stored / 1e6, UTC) + timedelta(hours=1)
     since = through - timedelta(days=2)
     balance = f"SELECT * FROM reconciliation(since = '{since:%F %T}', through = '{through:%F %T}')"
     asked: dict[str, Callable[[int], object]] = {
-        f"learners of {len(students)} students": lambda _: reads.learners(students),
-        f"days of {len(students)} students": lambda _: reads.days([(s, day(known[0].timestamp)) for s in students]),
-        f"latest of {len(set(strangers))} new students": lambda _: reads.latest(strangers),
+        f"learners of {NEW} students": lambda _: reads.learners(dice.sample(known, NEW)),
+        f"days of {NEW} students": lambda _: reads.days([(student, today) for student in dice.sample(known, NEW)]),
+        f"latest of {NEW} students": lambda _: reads.latest(dice.sample(known, NEW)),
+        f"latest of {NEW} new students": lambda n: reads.latest(set(strangers[n * NEW : (n + 1) * NEW])),
         f"positions of {MET} stored statements": lambda _: reads.positions(arrivals),
         f"positions of {MET} new statements": lambda _: reads.positions(unknown),
-        "attempts of a late student": lambda n: reads.attempts({students[n % len(students)]: 1 << 62}),
+        "attempts of a late student": lambda n: reads.attempts({known[n]: 1 << 62}),
         "a statement by its id": lambda n: by_ids(
-            store, [AskedId(known[n].statement_id, known[n].provider_id, voided=False)]
+            store, [AskedId(sample[n].statement_id, sample[n].provider_id, voided=False)]
         ),
         "reconciliation": lambda _: store.query(balance),
     }
     for what, ask in asked.items():
-        taken = []
+        taken, before = [], running.front.cpu_seconds()
         for number in range(ASKED):
             began = time.perf_counter()
             ask(number)
             taken.append(time.perf_counter() - began)
-        yield Figure("growth", f"{name}: {what}", statistics.median(taken) * 1e3, "ms", note=f"p50 of {ASKED}")
+        spent = (running.front.cpu_seconds() - before) / ASKED
+        note = f"front's processor time, mean of {ASKED}; p50 {statistics.median(taken) * 1e3:.1f} ms by the clock"
+        yield Figure("growth", f"{name}: {what}", spent * 1e3, "ms", note=note)
     sink.close()
 
 
@@ -248,7 +138,8 @@ def _disk(name: str, store: Client) -> Iterator[Figure]:
     ).result_rows
     of_tables = store.query(
         "SELECT table, sum(bytes_on_disk), sumIf(rows, table = 'statements') FROM system.parts"
-        " WHERE active AND database = currentDatabase() GROUP BY table ORDER BY 2 DESC"
+        " WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'template_')"
+        " GROUP BY table ORDER BY 2 DESC"
     ).result_rows
     count = sum(row[2] for row in of_tables)
     alone = next(size for table, size, _ in of_tables if table == "statements") / count
