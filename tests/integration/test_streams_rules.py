@@ -326,3 +326,18 @@ def test_a_changed_calendar_is_seen_after_half_a_minute_and_a_change_of_long_ago
     assert evaluator.refresh()
     passed = 663.0
     assert not evaluator.refresh()
+
+
+@pytest.mark.parametrize(("stored_on", "at_once"), [(SCHOOL_DAYS[20], True), (SCHOOL_DAYS[1], False)])
+def test_who_begins_to_record_is_known_at_once_and_whose_records_come_late_on_the_next_day(
+    stored_on: date, at_once: bool, settings: Settings, sink: Sink, engine: Engine
+) -> None:
+    reader = FactsReader(sink, engine, LocalDays(settings.district.timezone))
+    state(sink, ONE, verbs.ATTENDED, "https://sis.example/day", SCHOOL_DAYS[0])
+    reader.refresh(as_number(SCHOOL_DAYS[20]))
+    assert reader.recorders == ("sis",)
+    state(sink, ONE, verbs.ABSENT, "https://lms.example/day", stored_on)
+    reader.refresh(as_number(SCHOOL_DAYS[20]))
+    assert reader.recorders == (("lms", "sis") if at_once else ("sis",))
+    reader.refresh(as_number(SCHOOL_DAYS[21]))
+    assert reader.recorders == ("lms", "sis")
