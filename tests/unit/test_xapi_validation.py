@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +342,16 @@ def test_the_same_id_twice_in_a_batch_is_a_fault_whatever_its_case() -> None:
 )
 def test_an_identifier_has_a_length_that_an_index_holds(actor: dict[str, Any], path: str) -> None:
     assert faults_of(changed(ANSWERED, "actor", actor)) == [("limit.identifier", path)]
+
+
+@pytest.mark.parametrize("value", [Decimal("1e400"), Decimal("-1e999999999"), 10**400])
+def test_a_score_beyond_all_doubles_is_refused_here_as_no_worker_could_reckon_with_it(value: Any) -> None:
+    assert faults_of(changed(ANSWERED, "result.score", {"raw": value})) == [("score.range", "$.result.score.raw")]
+
+
+def test_a_score_of_very_many_digits_or_very_small_is_valid() -> None:
+    for value in (Decimal("1e-999999"), Decimal("0.1000000000000000055511151231257827"), 10**300):
+        assert faults_of(changed(ANSWERED, "result.score", {"raw": value})) == []
 
 
 @pytest.mark.parametrize("character", ["\0", "\x01", "\x7f", " "])

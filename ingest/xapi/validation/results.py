@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from ingest.xapi.faults import Faults, Rule
@@ -10,6 +11,7 @@ from ingest.xapi.validation.values import boolean, extensions, is_number, object
 
 SCALED = Rule("score.scaled", "1.0.3 Data 2.4.5.1", "Send a decimal from -1 to 1.")
 BOUNDS = Rule("score.bounds", "1.0.3 Data 2.4.5.1", "Send min below max, and raw between them.")
+RANGE = Rule("score.range", "1.0.3 Data 2.4.5.1", "Send a number that is a double (IEEE 754): below 1.8e308.")
 DURATION = Rule("duration", "1.0.3 Data 4.6", "Send an ISO 8601 duration, as PT35.12S or P1DT2H.")
 
 _RESULT: Final = frozenset({"score", "success", "completion", "response", "duration", "extensions"})
@@ -42,7 +44,9 @@ def score(value: Any, path: str, faults: Faults) -> None:
     properties(value, _SCORE, path, faults)
     numbers = {}
     for name in value.keys() & _SCORE:
-        if is_number(value[name]):
+        if is_number(value[name]) and not _is_double(value[name]):
+            faults.add(RANGE, f"{path}.{name}", "the number is out of range", value[name])
+        elif is_number(value[name]):
             numbers[name] = value[name]
         else:
             wrong_type(faults, f"{path}.{name}", value[name], "a number")
@@ -53,6 +57,14 @@ def score(value: Any, path: str, faults: Faults) -> None:
         faults.add(BOUNDS, f"{path}.min", "min is not below max", low)
     if raw is not None and ((low is not None and raw < low) or (high is not None and raw > high)):
         faults.add(BOUNDS, f"{path}.raw", "raw is not between min and max", raw)
+
+
+def _is_double(value: Any) -> bool:
+    """Whether a number is in the range of doubles, in which scores are reckoned with."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def duration(value: Any, path: str, faults: Faults) -> None:
