@@ -10,6 +10,8 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -243,6 +245,7 @@ class Worker:
         self._metrics = metrics
         clocked = Clocked(self._sink(), engine, settings, self.pipeline, self.partitions)
         self._flow = asyncio.create_task(self.pipeline.run())
+        self._looking = asyncio.create_task(self._calibrate(running))
         await self.app.start()
         self._started.append(self.app.stop)
         ends.start(lambda: self.partitions.assigned)
@@ -259,7 +262,6 @@ class Worker:
             asyncio.create_task(self._look()),
             asyncio.create_task(self._commit()),
             asyncio.create_task(self._tell()),
-            asyncio.create_task(self._calibrate(running)),
             asyncio.create_task(stops.run()),
             asyncio.create_task(clocked.run()),
             asyncio.create_task(outbox.run(lambda: 0 in self.partitions.assigned)),
@@ -271,10 +273,11 @@ class Worker:
         """Return 0 when told to stop, 1 when a part failed."""
         failures = [asyncio.create_task(intake.failed.wait()) for intake in self._intakes.values()]
         waits = [asyncio.create_task(told.wait()), *failures, asyncio.create_task(self.app.wait_until_stopped())]
-        await asyncio.wait([*waits, self._flow, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        parts = (self._flow, self._looking, *self._tasks)
+        await asyncio.wait([*waits, *parts], return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-        for task in (self._flow, *self._tasks):
+        for task in parts:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 log.error("a task of the worker failed", exc_info=error)
         return 0 if told.is_set() else 1
@@ -294,8 +297,9 @@ class Worker:
                 log.warning("offsets not committed", error=repr(error))
         self._stop.set()
         if hasattr(self, "_flow"):
-            self._flow.cancel()
-            await asyncio.gather(self._flow, return_exceptions=True)
+            for part in (self._flow, self._looking):  # until then what is drained is confirmed
+                part.cancel()
+            await asyncio.gather(self._flow, self._looking, return_exceptions=True)
         for stop in reversed(self._started):
             try:
                 async with asyncio.timeout(DRAIN_SECONDS):
@@ -342,17 +346,25 @@ class Worker:
             await self.pipeline.tell(self.partitions.assigned)
 
     async def _calibrate(self, running: Running) -> None:
-        """Takes up another calibration when it is made the active one. A registry that is away is asked again."""
-        while True:
-            asked_at = time.monotonic()
-            try:
-                found = await asyncio.to_thread(running_calibration, self._engine, running)
-            except SQLAlchemyError as error:
-                self.pipeline.looks.failed()
-                log.warning("the registry does not say which calibration is active", error=repr(error))
-            else:
-                if found != running:
-                    log.info("calibration", version=found.calibration.version, switching=found.switching)
-                running = found
-                await self.pipeline.run_under(running, asked_at)
-            await asyncio.sleep(CALIBRATION_SECONDS)
+        """Takes up another calibration when it is made the active one. A registry that is away is asked again.
+
+        In a thread of its own: what is written waits for it, while the other threads may wait for a slow store.
+        """
+        looking = ThreadPoolExecutor(1, thread_name_prefix="looks")
+        try:
+            while True:
+                asked_at = time.monotonic()
+                ask = partial(running_calibration, self._engine, running)
+                try:
+                    found = await asyncio.get_running_loop().run_in_executor(looking, ask)
+                except SQLAlchemyError as error:
+                    self.pipeline.looks.failed()
+                    log.warning("the registry does not say which calibration is active", error=repr(error))
+                else:
+                    if found != running:
+                        log.info("calibration", version=found.calibration.version, switching=found.switching)
+                    running = found
+                    await self.pipeline.run_under(running, asked_at)
+                await asyncio.sleep(CALIBRATION_SECONDS)
+        finally:
+            looking.shutdown(wait=False)
