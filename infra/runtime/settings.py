@@ -161,7 +161,7 @@ class StreamsSettings(_Section):
 
     host: str = Field("127.0.0.1", description="address of health and metrics")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(6067, description="port of health and metrics")
-    batch_envelopes: Annotated[int, Field(ge=1)] = Field(500, description="most envelopes flushed together")
+    batch_envelopes: Annotated[int, Field(ge=1)] = Field(250, description="most envelopes flushed together")
     batch_seconds: Annotated[float, Field(gt=0)] = Field(0.1, description="longest wait for a fuller batch")
     cached_students: Annotated[int, Field(ge=10)] = Field(20_000, description="students whose state is kept in memory")
     tick_seconds: Annotated[float, Field(gt=0)] = Field(
