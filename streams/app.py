@@ -192,11 +192,11 @@ class Worker:
         log.info("calibration", version=running.calibration.version)
         log.info("compiled parts", used=in_use(), in_plain_python=missing())
         topic = statements_topic(settings.kafka)
-        reads, writes, unwritten = self._sink(), self._sink(), Unwritten()
+        reads, writes, beside, unwritten = self._sink(), self._sink(), self._sink(), Unwritten()
         self._reads = reads
         ends = LogEnds(settings.kafka, topic, now_us)
-        self.health.store_away = lambda: writes.away or reads.away
-        self.health.store_slow = lambda: slow_words(settings.clickhouse, writes, reads)
+        self.health.store_away = lambda: writes.away or beside.away or reads.away
+        self.health.store_slow = lambda: slow_words(settings.clickhouse, writes, beside, reads)
         self.health.kafka_away = lambda: ends.away
         processor = Processor(
             envelope_decoder(schemas),
@@ -225,7 +225,7 @@ class Worker:
         limit = Limit(streams.dead_letter_share, streams.dead_letter_window, streams.dead_letter_least)
         gate = Gate(limit, Acceptances(reads.read, origin.generation).known)
         self.pipeline = Pipeline(
-            processor, writes, unwritten, dead_letters, gate, metrics, self.health, origin, now_us, acknowledge
+            processor, writes, beside, unwritten, dead_letters, gate, metrics, self.health, origin, now_us, acknowledge
         )
         self.pipeline.looks.saw(running.activation, asked_at)
         self.partitions = Partitions(self.app, topic, self.pipeline, self._offsets, self.health, ends)

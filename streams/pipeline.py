@@ -3,7 +3,8 @@
 The core runs in a thread of its own, one task at a time, so that the event loop lives while ClickHouse is slow, and
 so that what is remembered of a partition is dropped after the batch in hand and before the next one. A second thread
 writes a batch while the core processes the next one (see streams.unwritten for what the core may read meanwhile):
-never more than one each. That goes on from one hand-over to the next: records are taken, and acknowledged later.
+never more than one each. A third writes those of its tables that need not wait for the others. That goes on from one
+hand-over to the next: records are taken, and acknowledged later.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -63,6 +64,7 @@ class Pipeline:
         self,
         processor: Processor,
         sink: Sink,
+        beside: Sink,
         unwritten: Unwritten,
         dead_letters: DeadLetters,
         gate: Gate,
@@ -74,6 +76,7 @@ class Pipeline:
     ) -> None:
         self._processor = processor
         self._sink = sink
+        self._beside = beside
         self._unwritten = unwritten
         self._dead_letters = dead_letters
         self.gate = gate
@@ -87,6 +90,7 @@ class Pipeline:
         self._released: dict[int, int] = {}
         self._core = ThreadPoolExecutor(1, thread_name_prefix="core")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="beside")
         self.progress = Progress(origin.generation)
         self.touched: set[str] = set()
 
@@ -297,19 +301,24 @@ class Pipeline:
         """Stop the threads, after what runs in them."""
         self._core.shutdown(wait=True)
         self._writer.shutdown(wait=True)
+        self._helper.shutdown(wait=True)
 
     def _flush(self, batch: Batch) -> list[Refused]:
         began = time.perf_counter()
         refused: list[Refused] = []
-        for columns in tables.OF_STATEMENTS:
-            refused += self._insert(columns, batch.rows[columns])
-            self._health.progress()
+        for step in tables.STEPS:
+            beside = self._helper.submit(self._insert_all, self._beside, step.beside, batch)
+            try:
+                refused += self._insert_all(self._sink, step.tables, batch)
+            finally:
+                wait([beside])
+            refused += beside.result()
         lost = [
             outcome_of_refused(of_refused(r, self._origin.topic, self._origin.generation, self._clock()))
             for r in refused
             if is_statement(r)
         ]
-        self._insert(tables.OUTCOMES, lost)
+        self._insert(tables.OUTCOMES, lost, self._sink)
         now = self._clock()
         flush_ms = (time.perf_counter() - began) * 1000.0
         rows = sum(map(len, batch.rows.values()))
@@ -321,18 +330,26 @@ class Pipeline:
                 for p, part in batch.parts.items()
                 if part.statements
             ],
+            self._sink,
         )
         return refused
 
-    def _insert(self, columns: tables.Columns, rows: Sequence[Row]) -> list[Refused]:
+    def _insert_all(self, sink: Sink, some: Sequence[tables.Columns], batch: Batch) -> list[Refused]:
+        refused: list[Refused] = []
+        for columns in some:
+            refused += self._insert(columns, batch.rows[columns], sink)
+            self._health.progress()
+        return refused
+
+    def _insert(self, columns: tables.Columns, rows: Sequence[Row], sink: Sink) -> list[Refused]:
         if not rows:
             return []
         with self._metrics.flush_seconds.labels(table=columns.table).time():
-            return self._sink.insert(columns, rows)
+            return sink.insert(columns, rows)
 
     def _tell(self, partitions: Collection[int]) -> None:
-        self._insert(tables.SINK_PROGRESS, self.progress.rows(partitions))
-        self._insert(tables.SINK_ACTIVATIONS, self.progress.activations(partitions))
+        self._insert(tables.SINK_PROGRESS, self.progress.rows(partitions), self._sink)
+        self._insert(tables.SINK_ACTIVATIONS, self.progress.activations(partitions), self._sink)
 
     def _count(self, batch: Batch, refused: int) -> None:
         metrics, now = self._metrics, self._clock()

@@ -40,6 +40,7 @@ from tests.fixtures.calibrations import drawn
 from tests.fixtures.envelopes import FIRST_DAY_US, seeded_uuid
 from tests.fixtures.memory_store import KEYS, MemoryStore
 from tests.fixtures.record_logs import STUDENTS, Pick, Writer, corrections, plain, templates
+from tests.fixtures.torn import TORN, WHOLE
 
 pytestmark = pytest.mark.clickhouse
 
@@ -146,12 +147,11 @@ class Worker(RuleBasedStateMachine):
     def records(self, first: int, end: int) -> list[Record]:
         return [Record(self.partition, offset, str(offset).encode()) for offset in range(first, end)]
 
-    def flush(self, batch: Batch, until: tables.Columns | None = None) -> None:
+    def flush(self, batch: Batch, only: frozenset[tables.Columns] = WHOLE) -> None:
         for columns in tables.OF_STATEMENTS:
-            assert not self.engine.sink.insert(columns, batch.rows[columns])
-            self.model.write(columns, batch.rows[columns])
-            if columns is until:
-                return
+            if columns in only:
+                assert not self.engine.sink.insert(columns, batch.rows[columns])
+                self.model.write(columns, batch.rows[columns])
 
     @rule(some=st.lists(st.lists(st.one_of(plain, plain, corrections), min_size=1, max_size=4), min_size=1, max_size=4))
     def records_come(self, some: list[list[Pick]]) -> None:
@@ -165,20 +165,20 @@ class Worker(RuleBasedStateMachine):
     @rule(
         share=st.floats(0.0, 1.0),
         faults=st.lists(st.sampled_from(["before", "after", "reading", "never"]), max_size=4),
-        died_after=st.sampled_from([None, None, *tables.OF_STATEMENTS]),
+        written=st.just(WHOLE) | st.sampled_from(TORN),
         commit=st.booleans(),
     )
     def a_batch_is_written(
-        self, share: float, faults: list[str], died_after: tables.Columns | None, commit: bool
+        self, share: float, faults: list[str], written: frozenset[tables.Columns], commit: bool
     ) -> None:
         end = self.read_until + max(1, round(share * (len(self.envelopes) - self.read_until)))
         self.engine.faulty.faults = list(faults)
         batch = self.processor.process(self.records(self.read_until, end))
-        self.flush(batch, died_after)
+        self.flush(batch, written)
         self.engine.faulty.faults = []
         self.written.append(batch)
         self.read_until = end
-        if died_after is not None:
+        if written != WHOLE:
             self.start()
         elif commit:
             self.committed = end
@@ -188,9 +188,9 @@ class Worker(RuleBasedStateMachine):
         self.start()
 
     @precondition(lambda self: self.written)
-    @rule(data=st.data(), died_after=st.sampled_from([None, *tables.OF_STATEMENTS]))
-    def an_old_batch_is_written_again(self, data: st.DataObject, died_after: tables.Columns | None) -> None:
-        self.flush(data.draw(st.sampled_from(self.written), label="batch"), died_after)
+    @rule(data=st.data(), written=st.just(WHOLE) | st.sampled_from(TORN))
+    def an_old_batch_is_written_again(self, data: st.DataObject, written: frozenset[tables.Columns]) -> None:
+        self.flush(data.draw(st.sampled_from(self.written), label="batch"), written)
 
     @precondition(lambda self: self.envelopes)
     @rule(until=st.integers(0, 40))

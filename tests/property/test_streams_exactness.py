@@ -24,6 +24,7 @@ from streams.running import Running
 from tests.fixtures.calibrations import drawn
 from tests.fixtures.memory_store import MemoryStore
 from tests.fixtures.record_logs import STUDENTS, left_of, logs
+from tests.fixtures.torn import TORN, WHOLE
 
 CALIBRATION = drawn(random.Random(3), ["https://items.example/0", "https://items.example/1"], ["s1", "s2", "s3"])
 ZONE = "America/Chicago"
@@ -72,12 +73,12 @@ def test_crashes_and_other_batches_leave_the_same_rows(
     while committed < len(records):
         end = data.draw(st.integers(read_until + 1, len(records)))
         batch = processor.process(records[read_until:end])
-        died_after = data.draw(st.sampled_from([None, *tables.OF_STATEMENTS])) if crashes < 4 else None
-        store.flush(batch, died_after)
+        written = data.draw(st.just(WHOLE) | st.sampled_from(TORN)) if crashes < 4 else WHOLE
+        store.flush(batch, written)
         read_until = end
-        if died_after is None and data.draw(st.booleans()):
+        if written == WHOLE and data.draw(st.booleans()):
             committed = end
-        if died_after is not None or (crashes < 4 and data.draw(st.booleans())):
+        if written != WHOLE or (crashes < 4 and data.draw(st.booleans())):
             crashes += 1
             processor, read_until = the_processor(store, envelopes), committed
         if read_until == len(records):

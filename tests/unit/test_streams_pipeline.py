@@ -78,6 +78,7 @@ class Bench:
         self.pipeline = Pipeline(
             Processor(decode, SettledStore(self.store, unwritten), options),
             SlowSink(self.store, before),  # type: ignore[arg-type]
+            SlowSink(self.store, before),  # type: ignore[arg-type]
             unwritten,
             self.letters,  # type: ignore[arg-type]
             Gate(Limit(share=0.3, window=8, least=4), lambda partition: Known()),
