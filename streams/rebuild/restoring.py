@@ -70,7 +70,9 @@ class Restoring:
         settled = self._settled(records[0].partition, records[0].offset, records[-1].offset)
         for columns in KEYS:
             rows = batch.rows[columns]
-            if columns is not tables.OUTCOMES and columns is not tables.REMOVALS:
+            if columns is tables.REMOVALS:
+                rows = _last(rows)
+            elif columns is not tables.OUTCOMES:
                 rows = [row for row in rows if not _places(columns, row) & settled]
             self._missing(columns, rows)
         for columns in REVISIONS:
@@ -162,6 +164,15 @@ def _names(columns: Columns) -> tuple[str, ...]:
 
 def _key(columns: Columns, row: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(row[columns.names.index(name)] for name in _names(columns))
+
+
+def _last(removals: Sequence[Row]) -> list[Row]:
+    """Of what was decided about one statement, perhaps several times in one record, what stands: the last. To write an
+    earlier one again would put it in the last one's place."""
+    place = tables.REMOVALS.names.index("offset")
+    return list(
+        {_key(tables.REMOVALS, row): row for row in sorted(removals, key=lambda row: int(str(row[place])))}.values()
+    )
 
 
 def _places(columns: Columns, row: Row) -> set[tuple[object, int]]:

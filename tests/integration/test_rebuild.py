@@ -14,6 +14,7 @@ from schemas.events import CREDIT, REMOVAL, Item, Removal
 from streams.learner.calibration import Calibration
 from streams.rebuild import comparing, scope
 from streams.rebuild.comparing import Comparison
+from streams.rebuild.restoring import Restoring
 from streams.rebuild.shadows import Shadows
 from streams.rebuild.store import CommandStore
 from streams.rows import tables
@@ -132,6 +133,24 @@ def test_lost_rows_come_back(filled: Filled) -> None:
     assert filled.states()["student_days"] == before["student_days"]
     assert filled.states()["student_states"] == before["student_states"]
     assert filled.rebuild() == []
+
+
+def test_what_was_decided_twice_in_one_record_is_the_same_after_replays(filled: Filled) -> None:
+    items = school_year(3, 60)
+    filled.fill(items)
+    item = items[0]
+    decisions = [taken_out(item, reason, now=FIRST_DAY_US) for reason in ("unlinked", "voided")]
+    records = filled.records(decisions)
+    batch = filled.processor.process(records)
+    filled.write(batch)
+    before = filled.contents("removals")
+    assert len(batch.rows[tables.REMOVALS]) == 2
+    assert len(before) == 1
+    for _ in range(2):
+        restoring = Restoring(filled.sink.read, filled.put, filled.generation)
+        restoring.restore(records, batch)
+        assert not restoring.lines
+        assert filled.contents("removals") == before
 
 
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
