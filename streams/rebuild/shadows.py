@@ -47,6 +47,10 @@ _NEWER = Template(
 _CARRY = Template("INSERT INTO $new ($columns) SELECT $columns $newer")
 _STUDENTS = Template("SELECT DISTINCT student_id $newer")
 _COPY = Template("INSERT INTO $new ($columns) SELECT $columns FROM $old WHERE student_id IN ($students)")
+_REMOVED = Template(
+    "INSERT INTO $new ($columns) SELECT $columns FROM $old"
+    " WHERE removed = 1 AND ($keys) NOT IN (SELECT $keys FROM $new)"
+)
 _UUIDS = "SELECT name, toString(uuid) FROM system.tables WHERE database = currentDatabase()"
 _COLUMNS = Template(
     "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = '$table'"
@@ -129,10 +133,21 @@ class Shadows:
             self._carry(columns.table, columns.table + self._suffix, columns, since)
 
     def exchange(self, known: Sequence[str]) -> None:
-        """Put each in the place of the live table, unless it is there already."""
+        """Put each in the place of the live table, unless it is there already.
+
+        What says that a row is gone comes along: a worker that sleeps meanwhile may write that row when it wakes up.
+        """
         wanted = dict(one.split() for one in known)
         for columns in self._tables:
             if self._uuids().get(columns.table) != wanted[columns.table]:
+                self._store.command(
+                    _REMOVED.substitute(
+                        new=columns.table + self._suffix,
+                        old=columns.table,
+                        columns=self._names(columns.table),
+                        keys=_KEYS[columns],
+                    )
+                )
                 self._store.command(
                     f"EXCHANGE TABLES {columns.table} AND {columns.table}{self._suffix}{self._on_cluster}"
                 )

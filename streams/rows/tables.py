@@ -106,14 +106,12 @@ class Step(NamedTuple):
 STEPS: Final = (
     Step((LEDGER, STATEMENTS, STATEMENT_REVISIONS, CREDITS, CREDIT_REVISIONS), (ATTEMPTS, ATTEMPT_REVISIONS)),
     Step((OUTCOMES, REMOVALS)),
-    Step(
-        (SKILL_STATES, SKILL_STATE_REMOVALS, STUDENT_STATES, STUDENT_STATE_REMOVALS),
-        (STUDENT_DAYS, STUDENT_DAY_REMOVALS),
-    ),
+    Step((SKILL_STATES, SKILL_STATE_REMOVALS), (STUDENT_DAYS, STUDENT_DAY_REMOVALS)),
+    Step((STUDENT_STATES, STUDENT_STATE_REMOVALS)),
 )
 """What one batch of envelopes writes, step after step: what the log holds before what became of it, all that
 follows from an earlier removal before a later one takes its place, what a state is folded from before the state, and
-the row of a student after those of its skills, which is how a torn flush is told."""
+the row of a student after those of its skills and days, which is how a torn flush is told."""
 OF_STATEMENTS: Final = tuple(columns for step in STEPS for columns in (*step.tables, *step.beside))
 ALL: Final = (
     *OF_STATEMENTS, WARNINGS, SCORES, SINK_PROGRESS, SINK_FLUSHES, PROVIDER_MINUTES, REJECTIONS, CASE_EVENTS, ROSTER,

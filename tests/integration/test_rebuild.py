@@ -206,6 +206,17 @@ def test_killed_in_the_middle_of_the_exchange_it_loses_nothing(
     assert filled.rebuild(check=True) == []
 
 
+def test_what_is_gone_stays_gone_when_a_worker_wakes_up_after_the_exchange(filled: Filled) -> None:
+    attempt = next(item for item in school_year(5) if item.skills)
+    asleep = filled.processor.process(filled.records([attempt]))
+    filled.write(asleep)
+    assert filled.contents("skill_states")
+    filled.fill([taken_out(attempt, "voided", now=FIRST_DAY_US)])
+    assert filled.rebuild() == []
+    filled.write(asleep, tell=False)
+    assert not any(filled.states().values())
+
+
 def test_what_is_written_meanwhile_is_carried_over(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scope, "MOST_STUDENTS", 4)
     items = school_year(10, 900)
