@@ -46,6 +46,7 @@ from schemas.codec import envelope_codec
 from schemas.events import CREDIT, Envelope, Item
 from schemas.partitioning import partition_of
 from streams.evaluation import Evaluator
+from streams.learner.calibration import Calibration
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.roster import RosterSync
 from streams.rows import tables
@@ -108,8 +109,12 @@ class Term:
         self._students = {(one.kind, one.value): one.student_id for one in self.district.identities}
         self._skills = {(one.provider_id, one.activity_id): one.skill_id for one in self._alignments(last)}
 
+        self.calibration = Calibration()
+
+    def draw_calibration(self, rng: random.Random) -> None:
+        """Fold under one with every kind of weight, which knows these items and skills but was fitted on nothing."""
         items, skills = sorted({item for _, item in self._skills}), sorted(set(self._skills.values()))
-        self.calibration = drawn(random.Random(seed), items, skills)
+        self.calibration = drawn(rng, items, skills)
 
     def _alignments(self, last: date) -> Iterator[Alignment]:
         yield from alignments()
@@ -298,6 +303,7 @@ def run(front: Front, folder: Path, students: int, days: int, seed: int) -> tupl
     engine = registry.open_registry(settings.registry_url())
     registry.migrate(engine)
     term = Term(settings, engine, students, days)
+    term.draw_calibration(random.Random(seed))
     outcomes = []
     for name in ("lived", "replayed"):
         rng = random.Random(f"{name} {seed}")
