@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,12 +70,7 @@ class LagReader:
     def watch(self) -> None:
         """Look by itself from now on: who opens the page in the middle of a fault sees how it came."""
         if self._settings.kafka.bootstrap_servers:
-            threading.Thread(target=self._watch, name="lag-watch", daemon=True).start()
-
-    def _watch(self) -> None:
-        while True:
-            self.look()
-            time.sleep(ASK_AGAIN_SECONDS)
+            threading.Thread(target=_watch, args=(weakref.ref(self),), name="lag-watch", daemon=True).start()
 
     def read(self) -> Sequence[PartitionLag] | None:
         """Lag per partition; None when Kafka does not answer, or is not set."""
@@ -103,6 +99,14 @@ class LagReader:
         except (KafkaError, OSError, ValueError):
             pass  # what was found until then is told
         return Look(datetime.now(UTC), found, members, _fault(self._settings))
+
+
+def _watch(reader: weakref.ref[LagReader]) -> None:
+    """Have it look until nobody has it any more."""
+    while (watched := reader()) is not None:
+        watched.look()
+        del watched
+        time.sleep(ASK_AGAIN_SECONDS)
 
 
 def _fault(settings: Settings) -> str:
