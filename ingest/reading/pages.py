@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -58,7 +58,8 @@ def page(client: Client, wanted: Filter, provider_id: str, places: Places | None
         before, complete = len(found), False
         while len(found) <= wanted.limit and not complete:
             most = wanted.limit + 1 - len(found) + _SLACK
-            rows = _rows(client, asked, window, hits, after, most, ascending=wanted.ascending)
+            read = partial(_read, client, asked, window, hits, after, most, ascending=wanted.ascending)
+            rows = _rows(client, read)
             complete = len(rows) < most
             if not complete and (fewer := _whole_places(rows)):
                 rows = fewer
@@ -162,20 +163,11 @@ def _whole(wanted: Filter) -> Window:
     return Window(since, until)
 
 
-def _rows(
-    client: Client,
-    asked: Asked,
-    window: Window,
-    hits: list[str],
-    after: tuple[int, str] | None,
-    most: int,
-    *,
-    ascending: bool,
-) -> list[Raw]:
+def _rows(client: Client, read: Callable[[str], list[Raw]]) -> list[Raw]:
     """Rows in order, as few columns as do: where one id stands twice, or may be voided, all columns that tell."""
-    rows = _read(client, asked, window, hits, after, most, NARROW, ascending=ascending)
+    rows = read(NARROW)
     if repeated(rows) or voided_at_all(client, [row.statement_id for row in rows]):
-        return _read(client, asked, window, hits, after, most, COLUMNS, ascending=ascending)
+        return read(COLUMNS)
     return rows
 
 
