@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from streams.processor import Record
 
-LARGEST_BATCH_BYTES = 16 * 1024 * 1024
+LARGEST_BATCH_BYTES = 14 * 1024 * 1024
 """So much makes a batch at most, one record at least: a few batches are in memory at a time."""
 
 
