@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -23,6 +24,8 @@ SLOW_SECONDS: Final = 0.1
 """A query that takes longer does not hold up all others: another one is begun."""
 MOST: Final = 64
 """Ids of one query."""
+GATHER_SECONDS: Final = 0.002
+"""Those who were answered together ask again at about the same time: so long a query waits for as many as came last."""
 
 
 class ReadsById:
@@ -34,12 +37,16 @@ class ReadsById:
         self._waiting: dict[AskedId, asyncio.Future[Kept | None]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._began = 0.0
+        self._crowd = 0
+        self._enough = asyncio.Event()
 
     async def get(self, asked: AskedId) -> Kept | None:
         """A statement, None where there is none; raises what the store's client and the registry raise."""
         answer = self._waiting.get(asked)
         if answer is None:
             answer = self._waiting[asked] = asyncio.get_running_loop().create_future()
+            if len(self._waiting) >= self._crowd:
+                self._enough.set()
             slow = time.monotonic() - self._began > SLOW_SECONDS
             if not self._running or (slow and len(self._running) < AT_ONCE):
                 task = asyncio.create_task(self._work())
@@ -50,7 +57,10 @@ class ReadsById:
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._gather()
             taken = {one: self._waiting.pop(one) for one in list(self._waiting)[:MOST]}
+            if not taken:  # another query took them meanwhile
+                break
             self._began = time.monotonic()
             try:
                 found = await self._store.run(partial(self._read, asked=list(taken)))
@@ -60,6 +70,15 @@ class ReadsById:
                 for asked, answer in taken.items():
                     if not answer.done():
                         answer.set_result(found.get(asked))
+            self._crowd = min(len(taken) + len(self._waiting), MOST)
+
+    async def _gather(self) -> None:
+        """Wait a moment for as many as there were last; who reads alone waits for nobody."""
+        if len(self._waiting) < self._crowd:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._enough.wait()
 
     def _read(self, client: Client, asked: list[AskedId]) -> dict[AskedId, Kept]:
         found = by_ids(client, asked)
