@@ -7,7 +7,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +50,8 @@ class LagReader:
         self._asking: threading.Thread | None = None
         self._asked_at = float("-inf")
         self._looks: deque[Look] = deque(maxlen=_KEPT)
+        self._watching: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     def look(self) -> Look | None:
         """The last look; None when no Kafka is set, or it is too old to tell anything."""
@@ -68,9 +69,16 @@ class LagReader:
             return self._looks[-1] if self._looks and fresh else None
 
     def watch(self) -> None:
-        """Look by itself from now on: who opens the page in the middle of a fault sees how it came."""
+        """Look by itself from now on, until stop(): who opens the page in the middle of a fault sees how it came."""
         if self._settings.kafka.bootstrap_servers:
-            threading.Thread(target=_watch, args=(weakref.ref(self),), name="lag-watch", daemon=True).start()
+            self._watching = threading.Thread(target=self._watch, name="lag-watch", daemon=True)
+            self._watching.start()
+
+    def stop(self) -> None:
+        """Look no more unless asked."""
+        self._stopped.set()
+        if self._watching is not None:
+            self._watching.join(2 * _PATIENCE_SECONDS)
 
     def read(self) -> Sequence[PartitionLag] | None:
         """Lag per partition; None when Kafka does not answer, or is not set."""
@@ -81,6 +89,11 @@ class LagReader:
         """What was seen lately, in order."""
         with self._lock:
             return list(self._looks)
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            self.look()
+            self._stopped.wait(ASK_AGAIN_SECONDS)
 
     def _ask_once(self) -> None:
         look = self._ask()
@@ -99,14 +112,6 @@ class LagReader:
         except (KafkaError, OSError, ValueError):
             pass  # what was found until then is told
         return Look(datetime.now(UTC), found, members, _fault(self._settings))
-
-
-def _watch(reader: weakref.ref[LagReader]) -> None:
-    """Have it look until nobody has it any more."""
-    while (watched := reader()) is not None:
-        watched.look()
-        del watched
-        time.sleep(ASK_AGAIN_SECONDS)
 
 
 def _fault(settings: Settings) -> str:

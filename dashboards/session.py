@@ -85,7 +85,7 @@ class Context:
         return self.now().astimezone(self.zone).date()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=lambda made: made.lag.stop())
 def services() -> Services:
     """Settings, registry and store, made once a process."""
     settings = Settings()

@@ -72,6 +72,7 @@ def open_page(monkeypatch) -> Iterator[Callable[..., AppTest]]:
     yield run
     st.cache_resource.clear()
     st.cache_data.clear()
+    assert not any(thread.name == "lag-watch" for thread in threading.enumerate()), "a watch of Kafka goes on"
 
 
 def test_the_demo_lets_anyone_choose_and_says_so(district_store, open_page):
