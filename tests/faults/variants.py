@@ -175,7 +175,7 @@ VARIANTS = {
     "dedupe-without-offsets": Variant(dedupe_without_offsets, _each("kill", "attempts")),
     "count-the-voided-again": Variant(count_the_voided_again, (), Traits(voiding=True, copies=False, moves=False)),
     "last-writer-wins": Variant(
-        last_writer_wins, [schedule.Fault(0.1, "rule", 0, 8.0, deed="stop after", table="statements")], posted=5.0
+        last_writer_wins, [schedule.Fault(0.1, "rule", 0, 14.0, deed="stop after", table="statements")], posted=12.0
     ),
     "lose-dead-letters": Variant(
         lose_dead_letters, [schedule.Fault(at, "kill worker", worker) for at in (2.0, 5.0) for worker in range(WORKERS)]
