@@ -133,11 +133,12 @@ async def test_a_crowd_that_was_answered_together_is_waited_for_and_asks_togethe
     [first] = await reading(reads, "a")
     crowd = await reading(reads, "b", "c")
     store.answer(0)
-    again = [await first, *await reading(reads, "d")][1:]
+    await first
+    [again] = await reading(reads, "d")
     # Three of whom the store knows: the one that was answered, and two that waited.
     assert await store.asked_for(1) == ["b", "c", "d"]
     store.answer(1)
-    await asyncio.gather(*crowd, *again)
+    await asyncio.gather(*crowd, again)
     early = await reading(reads, "e", "f")
     assert len(store.queries) == 2
     [last] = await reading(reads, "g")
