@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from string import Template
 from typing import Protocol
 
-from schemas.events import CREDIT, TIMESTAMP_GENERATED, Item
+from schemas.events import TIMESTAMP_GENERATED, Item
 from streams.dedupe import WARMED, WARMED_US, First, Key, Recent, Seen
 from streams.kept import KeptReads, KeptStore, Reader, listed, moment, parts
 from streams.learner.state import SKILL_MEMORY, STUDENT_MEMORY, Attempt, LearnerState, SkillState
@@ -20,8 +20,10 @@ __all__ = ["ClickHouseStore", "Reader", "Store", "StoredLearner"]
 # Ids are written into the queries as they are: an arrival is not read unless they are UUIDs. PREWHERE: a condition on
 # the key alone may come before rows of equal keys become one, which makes a look-up of many students cost a quarter.
 _POSITIONS = Template(
-    "SELECT statement_id, student_id, toUnixTimestamp64Micro(timestamp), generation, offset, idx, digest FROM $table"
-    " PREWHERE student_id IN ($students)$moments WHERE statement_id IN ($statements)"
+    "SELECT statement_id, student_id, toUnixTimestamp64Micro(timestamp), generation, offset, idx, digest"
+    " FROM statements PREWHERE student_id IN ($students)$moments WHERE statement_id IN ($statements) UNION ALL"
+    " SELECT statement_id, student_id, toUnixTimestamp64Micro(timestamp), generation, offset, idx, digest"
+    " FROM credits PREWHERE student_id IN ($students)$moments WHERE statement_id IN ($statements)"
 )
 _MOMENTS = Template(
     " AND timestamp >= toDateTime64('$first', 6, 'UTC') AND timestamp <= toDateTime64('$last', 6, 'UTC')"
@@ -134,25 +136,24 @@ class ClickHouseStore(KeptReads):
     def positions(self, arrivals: Collection[Arrival]) -> dict[Key, Seen]:
         """By timestamp too, unless that was generated: then it differs from copy to copy.
 
-        A credit may be of a statement whose own row stands under this student: one that comes back to it.
+        In both tables: a credit may be of a statement whose own row stands under this student, one that comes back to
+        it; and what is credited to a member of a group may come again as the member's own.
         """
         found: dict[Key, Seen] = {}
         items = sorted((a.item for a in arrivals), key=lambda item: (item.student_id, item.timestamp))
-        for table, mine in (("statements", items), ("credits", [i for i in items if i.flags & CREDIT])):
-            for part in parts([i for i in mine if not i.flags & TIMESTAMP_GENERATED]):
-                self._positions(table, part, found, dated=True)
-            for part in parts([i for i in mine if i.flags & TIMESTAMP_GENERATED]):
-                self._positions(table, part, found, dated=False)
+        for part in parts([item for item in items if not item.flags & TIMESTAMP_GENERATED]):
+            self._positions(part, found, dated=True)
+        for part in parts([item for item in items if item.flags & TIMESTAMP_GENERATED]):
+            self._positions(part, found, dated=False)
         return found
 
-    def _positions(self, table: str, items: Sequence[Item], found: dict[Key, Seen], *, dated: bool) -> None:
+    def _positions(self, items: Sequence[Item], found: dict[Key, Seen], *, dated: bool) -> None:
         """By student and a range of moments: a student's rows stand together, and to go through them costs less than
         to find each of them by its key."""
         exact = {(item.statement_id, item.student_id, item.timestamp) for item in items}
         moments = [item.timestamp for item in items]
         rows = self._rows(
             _POSITIONS.substitute(
-                table=table,
                 students=listed({item.student_id for item in items}),
                 statements=listed({item.statement_id for item in items}),
                 moments=_MOMENTS.substitute(first=moment(min(moments)), last=moment(max(moments))) if dated else "",

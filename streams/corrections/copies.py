@@ -22,7 +22,8 @@ def decide(
     content under two students is an identity that was moved in between: that is for streams.corrections.links to
     settle, and a copy only where one student has both, in two places. What was credited back beside the statement's own
     row stands in the same place: to take one out would take out both. Members' credits alone are judged when all that
-    was stored with them is written (``settled``, µs): then the statement's own row is known, or was taken out before.
+    was stored with them is written (``settled``, µs): then the statement's own row is known, or was a copy. So they are
+    of a copy too, whatever was stored first: clocks of ingest processes may differ.
     """
     by_id: dict[str, dict[tuple[object, ...], list[Standing]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -32,7 +33,7 @@ def decide(
         known = [
             some for some in acceptances.values() if some[0].stored <= settled or not all(row.credited for row in some)
         ]
-        ordered = sorted((sorted(some, key=_order) for some in known), key=lambda some: _order(some[0]))
+        ordered = sorted((sorted(some, key=_order) for some in known), key=_first)
         if len(ordered) < 2:
             continue
         first = ordered[0][0]
@@ -55,6 +56,10 @@ def decide(
 
 def _order(row: Standing) -> tuple[object, ...]:
     return row.stored, row.credited, row.place
+
+
+def _first(acceptance: list[Standing]) -> tuple[object, ...]:
+    return all(row.credited for row in acceptance), _order(acceptance[0])
 
 
 def _students(rows: Iterable[Standing], removed: Mapping[Key, Removed]) -> set[str]:

@@ -52,10 +52,16 @@ _TO_WATCH = Template(
     " OR toUUIDOrZero(activity) IN (SELECT statement_id FROM statements WHERE stored >= $since))"
 )
 _ARRIVED = Template("SELECT DISTINCT statement_id FROM statements WHERE stored >= $since AND statement_id IN ($ids)")
+# In both tables: the own row of a copy may have been known as one, while a credit of it came where nothing was known.
 _REPEATED = Template(
-    "SELECT statement_id FROM statements WHERE stored >= $horizon AND statement_id IN"
-    " (SELECT statement_id FROM statements WHERE stored >= $since AND stored <= $until)"
-    " GROUP BY statement_id HAVING min(student_id) != max(student_id) OR min(timestamp) != max(timestamp)"
+    "SELECT statement_id FROM"
+    " (SELECT statement_id, student_id, timestamp, stored, 1 AS own FROM statements WHERE stored >= $horizon UNION ALL"
+    " SELECT statement_id, student_id, timestamp, stored, 0 AS own FROM credits WHERE stored >= $horizon)"
+    " WHERE statement_id IN"
+    " (SELECT statement_id FROM statements WHERE stored >= $since AND stored <= $until UNION ALL"
+    " SELECT statement_id FROM credits WHERE stored >= $since AND stored <= $until)"
+    " GROUP BY statement_id HAVING minIf(student_id, own) != maxIf(student_id, own)"
+    " OR min(timestamp) != max(timestamp) OR min(stored) != max(stored)"
 )
 
 
@@ -126,7 +132,8 @@ class Facts:
         return found
 
     def repeated(self, since: int, until: int, horizon: int) -> list[str]:
-        """Ids of statements stored in [since, until] that since ``horizon`` were stored under more than one key."""
+        """Ids of statements stored in [since, until] that since ``horizon`` were stored under more than one key, or
+        more than once, as rows of statements or of credits."""
         sql = _REPEATED.substitute(since=moment(since), until=moment(until), horizon=moment(horizon))
         return [str(one) for (one,) in self._rows(sql)]
 

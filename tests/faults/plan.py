@@ -168,9 +168,16 @@ def _chunks(
 
 
 def _of_another(rng: random.Random, statement: Statement, names: Sequence[str]) -> Statement:
-    """The same id, by a student that the first one is not credited to, at the same or at another time."""
-    others = [name for name in names if name not in accounts(statement)]
-    copy = {**statement, "actor": agent(rng.choice(others))}
+    """The same id, at the same or at another time: by a student that the first one is not credited to, or of a group
+    also by a member, or by a group in which another one has taken a member's place."""
+    own = accounts(statement)
+    other = rng.choice([name for name in names if name not in own])
+    if len(own) == 1:
+        actor = agent(other)
+    else:
+        members = [*own[:-1], other] if rng.random() < 0.5 else [own[-1]]
+        actor = agent(members[0]) if len(members) == 1 else {"objectType": "Group", "member": [*map(agent, members)]}
+    copy = {**statement, "actor": actor}
     return copy if rng.random() < 0.5 else {**copy, "timestamp": moment(rng)}
 
 

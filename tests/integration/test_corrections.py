@@ -165,6 +165,26 @@ def test_of_statements_with_one_id_the_first_stays(lab: Lab) -> None:
     assert [tuple(row) for row in outcomes] == [("dead", "conflict")]
 
 
+def test_what_a_member_of_a_group_sends_again_is_known_when_memory_has_forgotten_it(lab: Lab) -> None:
+    ada, ben = new_id(), new_id()
+    long_ago = now() - 2 * 3_600_000_000
+    first = make_item(new_id(), ada, lately(0), skills=("s0",), stored=long_ago)
+    of_group = [first, credited(first, ben)]
+    worker = lab.start_worker()
+    lab.publish(of_group)
+    wait_for(lab, of_group)
+    processes.kill(worker)
+    lab.start_worker()
+    other = make_item(first.statement_id, ben, first.timestamp, skills=("s0",), stored=now(), success=False)
+    own = attempts_of(ben, 1)
+    lab.publish([other, *own])
+    wait_for(lab, [*of_group, *own])
+    assert lab.count("removals") == 0
+    with lab.client() as client:
+        outcomes = client.query("SELECT outcome, reason FROM outcomes FINAL").result_rows
+    assert [tuple(row) for row in outcomes] == [("dead", "conflict")]
+
+
 @pytest.fixture
 def engine(lab: Lab) -> Iterator[Engine]:
     made = registry.open_registry(lab.settings.registry_url())

@@ -67,12 +67,12 @@ class Stored:
             assert not self.sink.insert(tables.STATEMENT_REVISIONS, [(*row, self._offset + 100, 1)])
         return Key(student, timestamp, statement_id)
 
-    def credit(self, key: Key, stored: int) -> None:
+    def credit(self, key: Key, stored: int, *, digest: int = 1) -> None:
         self._offset += 1
         values = dict.fromkeys(tables.CREDITS.names, 0) | {
             "student_id": key.student_id, "timestamp": key.timestamp, "statement_id": key.statement_id,
             "stored": stored, "provider_id": "p", "verb": "answered", "activity": "item", "skills": [],
-            "generation": 1, "offset": self._offset,
+            "digest": digest, "generation": 1, "offset": self._offset,
         }  # fmt: skip
         assert not self.sink.insert(tables.CREDITS, [tuple(values.values())])
 
@@ -123,6 +123,24 @@ def test_the_same_statement_with_another_timestamp_is_a_duplicate_of_the_first(s
     [found] = Copies(store.facts, 1, 35 * DAY_US).look(NOW - DAY_US, NOW, NOW, NOW)
     assert (found.name[0], found.reason) == (later, "duplicate")
     assert first != later
+
+
+def test_a_copy_of_which_only_a_members_credit_stands_is_found_and_the_first_one_stays(store: Stored) -> None:
+    """Its own row was known as a copy, in the partition of its own student."""
+    first = store.statement(ADA, new_id(), NOW - 2 * HOUR_US)
+    credited = first._replace(student_id=BEN)
+    store.credit(credited, NOW - 2 * HOUR_US)
+    copies = Copies(store.facts, 1, 35 * DAY_US)
+    assert copies.look(NOW - DAY_US, NOW, NOW, NOW) == []
+    again = credited._replace(timestamp=FIRST_DAY_US + 5)
+    store.credit(again, NOW - HOUR_US)
+    store.credit(first._replace(student_id=EVE), NOW - 3 * HOUR_US, digest=2)  # by the clock of another ingest process
+    found = copies.look(NOW - HOUR_US, NOW, NOW, NOW)
+    assert [(one.name[0], one.reason) for one in found] == [
+        (first._replace(student_id=EVE), "conflict"),
+        (again, "duplicate"),
+    ]
+    assert copies.look(NOW - HOUR_US, NOW, NOW - 4 * HOUR_US, NOW) == [], "their own rows may be on their way"
 
 
 def test_copies_are_looked_for_slice_by_slice_from_the_first_statement_on(store: Stored, engine: Engine) -> None:
