@@ -23,7 +23,7 @@ def decide(
     settle, and a copy only where one student has both, in two places. What was credited back beside the statement's own
     row stands in the same place: to take one out would take out both. Members' credits alone are judged when all that
     was stored with them is written (``settled``, µs): then the statement's own row is known, or was a copy. So they are
-    of a copy too, whatever was stored first: clocks of ingest processes may differ.
+    not the first while there is an own row, whatever was stored first: clocks of ingest processes may differ.
     """
     by_id: dict[str, dict[tuple[object, ...], list[Standing]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -33,9 +33,11 @@ def decide(
         known = [
             some for some in acceptances.values() if some[0].stored <= settled or not all(row.credited for row in some)
         ]
-        ordered = sorted((sorted(some, key=_order) for some in known), key=_first)
-        if len(ordered) < 2:
+        if len(known) < 2:
             continue
+        ordered = sorted((sorted(some, key=_order) for some in known), key=lambda some: _order(some[0]))
+        owned = next((number for number, some in enumerate(ordered) if not all(row.credited for row in some)), 0)
+        ordered.insert(0, ordered.pop(owned))
         first = ordered[0][0]
         cause = f"{first.generation}/{first.partition}/{first.offset}/{first.idx}"
         held, places = _students(ordered[0], removed), {row.key for row in ordered[0]}
@@ -56,10 +58,6 @@ def decide(
 
 def _order(row: Standing) -> tuple[object, ...]:
     return row.stored, row.credited, row.place
-
-
-def _first(acceptance: list[Standing]) -> tuple[object, ...]:
-    return all(row.credited for row in acceptance), _order(acceptance[0])
 
 
 def _students(rows: Iterable[Standing], removed: Mapping[Key, Removed]) -> set[str]:

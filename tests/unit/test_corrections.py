@@ -107,6 +107,15 @@ def test_the_members_of_a_copy_follow_when_their_statements_own_row_is_out_alrea
     assert told(copies.decide(rows, {}, 1, 30, NOW)) == [(Z, "conflict")]
 
 
+def test_credits_alone_are_not_the_first_whatever_the_clocks_of_ingest_say() -> None:
+    """Their own row came second in its partition, or it would stand."""
+    rows = [row(Z, stored=10, digest=8, credited=True), row(X), row(Y, credited=True)]
+    assert told(copies.decide(rows, {}, 1, NOW, NOW)) == [(Z, "conflict")]
+    again = [row(Y, at=11, stored=10, credited=True), row(X), row(Y, credited=True)]
+    [found] = copies.decide(again, {}, 1, NOW, NOW)
+    assert (found.name[0], found.reason) == (Key(Y, 11, S), "duplicate")
+
+
 def test_what_is_out_already_or_of_an_earlier_generation_is_left_alone() -> None:
     rows = [row(X), row(Y, stored=30, digest=8)]
     assert copies.decide(rows, {Key(Y, 10, S): Removed("conflict", restored=False)}, 1, NOW, NOW) == []
