@@ -49,6 +49,7 @@ class ReadsById:
                 self._enough.set()
             slow = time.monotonic() - self._began > SLOW_SECONDS
             if not self._running or (slow and len(self._running) < AT_ONCE):
+                self._began = time.monotonic()
                 task = asyncio.create_task(self._work())
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
