@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
+from clickhouse_connect.driver.client import Client
 
 from infra.dev import processes
 from infra.runtime import kafka, registry
@@ -32,6 +33,7 @@ class Measured:
         cpu_us: processor time by process, µs a statement.
         peak_mib: most memory of the worker.
         disk_bytes: of the table statements, each.
+        between: statements a second between the first flush and the last one, those of the first left out.
     """
 
     statements: int
@@ -40,6 +42,7 @@ class Measured:
     cpu_us: dict[str, float]
     peak_mib: float
     disk_bytes: float
+    between: float
 
     @property
     def rate(self) -> float:
@@ -92,7 +95,7 @@ def consume(running: Servers, mix: Mix, count: int, seed: int = 1) -> Measured:
     def flushed() -> int:
         return int(store.query("SELECT sum(statements) FROM sink_flushes").result_rows[0][0])
 
-    stored_before, flushed_before = stored(), flushed()
+    stored_before, flushed_before, since_us = stored(), flushed(), time.time_ns() // 1_000
     with running.worker() as worker:
         watched = (worker, running.front, running.broker)
         began, before = time.perf_counter(), [one.cpu_seconds() for one in watched]
@@ -116,8 +119,23 @@ def consume(running: Servers, mix: Mix, count: int, seed: int = 1) -> Measured:
         " WHERE active AND table = 'statements' AND database = currentDatabase()"
     ).result_rows[0][0]
     return Measured(
-        count, students, seconds, {name: spent / count * 1e6 for name, spent in used.items()}, peak_mib, disk
+        count,
+        students,
+        seconds,
+        {name: spent / count * 1e6 for name, spent in used.items()},
+        peak_mib,
+        disk,
+        _between_flushes(store, since_us),
     )
+
+
+def _between_flushes(store: Client, since_us: int) -> float:
+    """Statements a second from the first flush since then (µs) to the last one."""
+    flushes = store.query(
+        "SELECT toUnixTimestamp64Micro(flushed_at) AS at, sum(statements) FROM sink_flushes"
+        f" WHERE flushed_at >= fromUnixTimestamp64Micro({since_us}) GROUP BY at ORDER BY at"
+    ).result_rows
+    return float(sum(row[1] for row in flushes[1:]) / (flushes[-1][0] - flushes[0][0]) * 1e6)
 
 
 def _circumstances(found: Measured) -> str:
