@@ -67,8 +67,8 @@ GIVE_UP_SECONDS = 5.0
 """A client that asks for so much longer than its time limits does hang."""
 M_ARENA_MAX = -8
 """The number that mallopt knows it by (malloc.h)."""
-REMEMBERED_STATEMENTS = 400_000
-"""Statement ids kept in memory over all partitions, at about 200 bytes each; twice as many at most."""
+REMEMBERED_STATEMENTS = 200_000
+"""Statement ids kept in memory over all partitions, at about 350 bytes each; twice as many at most."""
 
 
 def serve(settings: Settings) -> int:
