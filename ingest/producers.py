@@ -21,6 +21,9 @@ MAX_RECORD_BYTES: Final = 8 * 1024 * 1024
 
 _WAIT_SECONDS: Final = 1.0
 _BACKOFF_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
+_START_SECONDS: Final = (5.0, 10.0, 20.0, 60.0)
+"""How long a producer may take to start. A broker that is itself just starting may name no brokers at all; a producer
+that was told so asks nobody again, and would start for ever."""
 _STOP_SECONDS: Final = 2.0
 
 
@@ -128,11 +131,14 @@ class Link:
             made = self._make()
             starting = asyncio.create_task(made.start())
             try:
-                await asyncio.shield(starting)
+                async with asyncio.timeout(_START_SECONDS[min(tries, len(_START_SECONDS) - 1)]):
+                    await asyncio.shield(starting)
             except (KafkaError, OSError, TimeoutError) as error:
                 if tries % 20 == 0:
                     log.warning("Kafka does not answer", producer=self._name, error=repr(error), tries=tries)
                 self._discard_later(made)
+                if starting.cancel():
+                    await asyncio.wait([starting], timeout=_STOP_SECONDS)
                 await asyncio.sleep(_BACKOFF_SECONDS[min(tries, len(_BACKOFF_SECONDS) - 1)])
                 tries += 1
             except asyncio.CancelledError:
