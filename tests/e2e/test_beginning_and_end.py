@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -37,7 +38,8 @@ def test_it_goes_on_where_it_ended_and_leaves_no_process(tmp_path: Path) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with Platform(tmp_path / "data", ROUNDTRIP_INGEST__PORT=str(port)).until_up() as first:
-            assert f"ingest: port {port} is taken, using {port + 1}" in first.said()
+            # Mostly the next one; on a busy machine that may be taken too.
+            assert re.search(rf"ingest: port {port} is taken, using (?!{port}$)\d+$", first.said(), re.MULTILINE)
             endpoint, credential = a_new_provider(first, "mathlab")
             assert f":{port}/" not in endpoint
             ids = call(f"{endpoint}/statements", credential, [STATEMENT, STATEMENT, STATEMENT])
