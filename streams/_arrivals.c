@@ -12,6 +12,8 @@
 #include <string.h>
 #include <structmember.h>
 
+#include "remembered.h"
+
 #if PY_BIG_ENDIAN
 #error "eight characters are looked at together, the first of them lowest"
 #endif
@@ -848,23 +850,24 @@ static PyObject *rows(PyObject *module, PyObject *const *args, Py_ssize_t given)
 /* What is remembered of a partition, while a batch is looked through. */
 
 typedef struct {
-    PyObject *memory, *young, *old, *latest; /* the first one borrowed */
+    PyObject *memory, *latest; /* the first one borrowed */
+    Remembered *young, *old;
     long long number, complete_from, highest;
 } Memory;
 
 #define MEMORIES 256
 
 static int open_memory(Memory *into, PyObject *memories, PyObject *partition, long long number) {
-    *into = (Memory){PyDict_GetItemWithError(memories, partition), NULL, NULL, NULL, number, 0, 0};
+    *into = (Memory){.memory = PyDict_GetItemWithError(memories, partition), .number = number};
     if (into->memory == NULL)
         return 0;
-    into->young = PyObject_GetAttrString(into->memory, "young");
-    into->old = PyObject_GetAttrString(into->memory, "old");
+    into->young = (Remembered *)PyObject_GetAttrString(into->memory, "young");
+    into->old = (Remembered *)PyObject_GetAttrString(into->memory, "old");
     into->latest = PyObject_GetAttrString(into->memory, "latest");
     PyObject *from = PyObject_GetAttrString(into->memory, "complete_from");
     PyObject *highest = PyObject_GetAttrString(into->memory, "highest_stored");
     int fits = into->young != NULL && into->old != NULL && into->latest != NULL && from != NULL &&
-               highest != NULL && PyDict_CheckExact(into->young) && PyDict_CheckExact(into->old) &&
+               highest != NULL && Py_IS_TYPE(into->young, remembered_type) && Py_IS_TYPE(into->old, remembered_type) &&
                PyDict_CheckExact(into->latest) && PyLong_CheckExact(from) && PyLong_CheckExact(highest);
     if (fits) {
         into->complete_from = PyLong_AsLongLong(from);
@@ -891,9 +894,12 @@ static int close_memory(Memory *memory, int keep) {
 
 #define NOTHING (-(1LL << 62)) /* as in streams.dedupe */
 
+static PyObject *key_of(const uint64_t *id) { return PyBytes_FromStringAndSize((const char *)id, 32); }
+
 /* 1: new and remembered, or never to be a duplicate; 0: to be judged; -1: a Python error is set. */
-static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject *seen_type, long long clock_error) {
+static int remember(Memory *memory, PyObject *one, PyObject *doubtful, long long clock_error) {
     PyObject *item = told_by(one, ITEM);
+    Slot slot = {{0}};
     long flags = flags_of(item);
     int overflow, failed = 0;
     long long timestamp = PyLong_AsLongLongAndOverflow(field(item, TIMESTAMP), &overflow);
@@ -902,14 +908,14 @@ static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject 
         return 0;
     if (flags & ID_GENERATED)
         return 1;
-    PyObject *key = PyTuple_Pack(2, field(item, STATEMENT_ID), field(item, STUDENT_ID));
-    if (key == NULL)
-        return -1;
-    int known = PyDict_Contains(memory->young, key);
-    if (known == 0)
-        known = PyDict_Contains(memory->old, key);
-    if (known == 0 && PySet_GET_SIZE(doubtful))
-        known = PySet_Contains(doubtful, key);
+    if (!number_of_uuid(field(item, STATEMENT_ID), slot.id) || !number_of_uuid(field(item, STUDENT_ID), slot.id + 2))
+        return 0;
+    int known = remembered_find(memory->young, slot.id) != NULL || remembered_find(memory->old, slot.id) != NULL;
+    PyObject *key = NULL;
+    if (!known && PySet_GET_SIZE(doubtful)) {
+        key = key_of(slot.id);
+        known = key != NULL ? PySet_Contains(doubtful, key) : -1;
+    }
     int suffices = flags & TIMESTAMP_GENERATED ? memory->complete_from < 0
                                                : timestamp > memory->complete_from + clock_error;
     if (!suffices && known == 0 && PyDict_GET_SIZE(memory->latest)) {
@@ -924,31 +930,33 @@ static int remember(Memory *memory, PyObject *one, PyObject *doubtful, PyObject 
     if (known < 0) {
         failed = 1;
     } else if (known || !suffices) {
-        failed = PySet_Add(doubtful, key) < 0;
+        if (key == NULL)
+            key = key_of(slot.id);
+        failed = key == NULL || PySet_Add(doubtful, key) < 0;
         known = 1;
     } else {
-        PyObject *place[] = {told_by(one, OFFSET), told_by(one, IDX), field(item, DIGEST)};
-        PyObject *seen = PyObject_Vectorcall(seen_type, place, 3, NULL);
-        failed = seen == NULL || PyDict_SetItem(memory->young, key, seen) < 0;
-        Py_XDECREF(seen);
+        slot.offset = PyLong_AsLongLong(told_by(one, OFFSET));
+        slot.idx = (int32_t)PyLong_AsLong(told_by(one, IDX));
+        slot.digest = PyLong_AsLongLong(field(item, DIGEST));
+        failed = PyErr_Occurred() != NULL || !remembered_put(memory->young, slot);
         if (stored > memory->highest)
             memory->highest = stored;
     }
-    Py_DECREF(key);
+    Py_XDECREF(key);
     return failed ? -1 : !known;
 }
 
-PyDoc_STRVAR(remember_new_doc, "remember_new(arrivals, memories, seen, clock_error)\n--\n\n"
+PyDoc_STRVAR(remember_new_doc, "remember_new(arrivals, memories, clock_error)\n--\n\n"
 "Remembers the arrivals that are new beyond doubt, and returns the places of all others in the list: see\n"
-"streams.dedupe. memories: PartitionMemory by partition; seen: the type that is remembered; clock_error in µs.");
+"streams.dedupe. memories: PartitionMemory by partition; clock_error in µs.");
 
 static PyObject *remember_new(PyObject *module, PyObject *const *args, Py_ssize_t given) {
     (void)module;
-    if (given != 4 || arrival_type == NULL || !PyList_CheckExact(args[0]) || !PyDict_CheckExact(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "remember_new(list, dict, type, int), after configure()");
+    if (given != 3 || arrival_type == NULL || !PyList_CheckExact(args[0]) || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "remember_new(list, dict, int), after configure()");
         return NULL;
     }
-    long long clock_error = PyLong_AsLongLong(args[3]);
+    long long clock_error = PyLong_AsLongLong(args[2]);
     if (clock_error == -1 && PyErr_Occurred())
         return NULL;
     Memory memories[MEMORIES];
@@ -978,7 +986,7 @@ static PyObject *remember_new(PyObject *module, PyObject *const *args, Py_ssize_
                 }
             }
             if (at < many)
-                done = remember(&memories[at], one, doubtful, args[2], clock_error);
+                done = remember(&memories[at], one, doubtful, clock_error);
         }
         if (done < 0) {
             failed = 1;
@@ -1061,4 +1069,9 @@ static PyMethodDef methods[] = {
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_arrivals",
                                         "Compiled part of schemas.codec and streams.rows.arrival.", -1, methods};
 
-PyMODINIT_FUNC PyInit__arrivals(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC PyInit__arrivals(void) {
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && !remembered_begin(module))
+        Py_CLEAR(module);
+    return module;
+}

@@ -68,7 +68,7 @@ GIVE_UP_SECONDS = 5.0
 M_ARENA_MAX = -8
 """The number that mallopt knows it by (malloc.h)."""
 REMEMBERED_STATEMENTS = 200_000
-"""Statement ids kept in memory over all partitions, at about 350 bytes each; twice as many at most."""
+"""Statement ids kept in memory over all partitions, at 64 to 128 bytes each; twice as many at most."""
 
 
 def serve(settings: Settings) -> int:

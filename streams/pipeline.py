@@ -151,6 +151,7 @@ class Pipeline:
                 if writing is not None:
                     await writing
                 raise
+            waiting.met(run, len(batch.students))
             if writing is not None:
                 await writing
             writing = self._write(batch, run)

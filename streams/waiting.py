@@ -9,15 +9,21 @@ from dataclasses import dataclass, field
 
 from streams.processor import Record
 
-LARGEST_BATCH_BYTES = 14 * 1024 * 1024
+LARGEST_BATCH_BYTES = 26 * 1024 * 1024
 """So much makes a batch at most, one record at least: a few batches are in memory at a time."""
+MOST_STUDENTS = 8_000
+"""... and as much as so many students bring, as far as the batch before tells: each takes some kilobytes beside."""
+SMALL_BATCH_BYTES = 1024 * 1024
+"""So much makes a batch, whatever the batch before told."""
 
 
 @dataclass
 class Run:
-    """The records of one batch, until all of it is written; ``revoked`` are partitions that were lost since."""
+    """The records of one batch, ``size`` bytes, until all of it is written; ``revoked`` are partitions that were lost
+    since."""
 
     records: list[Record]
+    size: int
     revoked: set[int] = field(default_factory=set)
 
     @property
@@ -42,6 +48,7 @@ class Waiting:
         self.under_way: deque[Run] = deque()
         self._records: deque[Record] = deque()
         self._bytes = 0
+        self._most = LARGEST_BATCH_BYTES
         self._ended = False
         self._tell()
 
@@ -56,16 +63,22 @@ class Waiting:
         self._count(records)
 
     def cut(self) -> Run:
-        """The next batch is under way: what waits, up to LARGEST_BATCH_BYTES."""
+        """The next batch is under way: what waits, as much as makes a batch."""
         first = self._records.popleft()
         run, size = [first], len(first.value)
-        while self._records and size + len(self._records[0].value) <= LARGEST_BATCH_BYTES:
+        while self._records and size + len(self._records[0].value) <= self._most:
             run.append(self._records.popleft())
             size += len(run[-1].value)
         self._bytes -= size
-        self.under_way.append(Run(run))
+        self.under_way.append(Run(run, size))
         self._tell()
         return self.under_way[-1]
+
+    def met(self, run: Run, students: int) -> None:
+        """A batch was of so many students: the next one is cut as if it had as many for its size."""
+        expected = run.size * MOST_STUDENTS // max(students, 1)
+        self._most = min(max(expected, SMALL_BATCH_BYTES), LARGEST_BATCH_BYTES)
+        self._tell()
 
     def written(self) -> None:
         """The first batch that was under way is written."""
@@ -92,8 +105,8 @@ class Waiting:
     def _tell(self) -> None:
         for event, holds in (
             (self.arrived, bool(self._records)),
-            (self.enough, self._bytes >= LARGEST_BATCH_BYTES),
-            (self.room, self._ended or self._bytes < LARGEST_BATCH_BYTES),
+            (self.enough, self._bytes >= self._most),
+            (self.room, self._ended or self._bytes < self._most),
             (self.idle, self._ended or not (self._records or self.under_way)),
         ):
             if holds:

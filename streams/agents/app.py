@@ -38,7 +38,9 @@ def create_app(settings: Settings, partitions: Mapping[str, int]) -> faust.App:
         # Records here are envelopes of up to some hundred statements: few of them make a batch.
         broker_max_poll_records=streams.batch_envelopes,
         stream_buffer_maxsize=streams.batch_envelopes,
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        # Of each partition, in one answer; an answer is in memory twice or more while it is taken apart. A record that
+        # is larger comes alone.
+        consumer_max_fetch_size=512 * 1024,
         broker_session_timeout=kafka.session_timeout_seconds,
         broker_heartbeat_interval=min(3.0, kafka.session_timeout_seconds / 3),
         # A worker that waits for ClickHouse keeps its partitions; whether it makes progress is told by its health.

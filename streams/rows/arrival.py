@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -90,16 +91,12 @@ def in_python(partition: int, offset: int, idx: int, item: Item) -> Arrival:
     return Arrival(partition, offset, idx, item, *named, told, lasted)
 
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
 def is_uuid(text: str) -> bool:
     """Whether a text is a UUID in its canonical form."""
-    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
-        return False
-    digits = text.replace("-", "")
-    try:
-        bytes.fromhex(digits)
-    except ValueError:
-        return False
-    return len(digits) == 32
+    return _UUID.fullmatch(text) is not None
 
 
 _was_uuid = lru_cache(maxsize=50_000)(is_uuid)

@@ -23,7 +23,7 @@ from tests.bench.worker import measure
 from tests.bench.workload import Mix, items
 
 STATEMENTS = 20_000
-OURS = 200_000
+OURS = 400_000
 TURNS = 3
 LONGEST = 120.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.events import CREDIT, FOLD_AGAIN, ID_GENERATED, TIMESTAMP_GENERATED, Envelope, Item
 from streams import dedupe
-from streams.dedupe import First, Memories
+from streams.dedupe import First, Key, Memories, Remembered, Seen
 from streams.learner.calibration import Calibration
 from streams.processor import Processor, ProcessorOptions, Record
 from streams.rows import arrival as arrivals
@@ -59,7 +60,11 @@ def processed(log: list[tuple[int, list[Item]]], cut: int) -> list[object]:
             store.write(columns, rows)
         told.append((batch.rows, batch.dead, dict(batch.parts), batch.students, batch.duplicates, batch.refolds))
     memories = processor._memories.of
-    told.append({p: (m.young, m.old, m.latest, m.highest_stored, m.complete_from) for p, m in memories.items()})
+    keys = sorted({(item.statement_id, item.student_id) for _, some in log for item in some})
+    told.append({p: (m.latest, m.highest_stored, m.complete_from) for p, m in memories.items()})
+    told.append(
+        {p: [len(m.young), len(m.old), *map(m.young.get, keys), *map(m.old.get, keys)] for p, m in memories.items()}
+    )
     return told
 
 
@@ -106,3 +111,44 @@ def test_rows_of_what_is_no_arrival_are_left_to_the_python() -> None:
     assert arrivals.extension.rows(some, 1)[0] == [arrivals.statement_row(some[0], 1)]
     assert arrivals.extension.rows([*some, ITEMS[0]], 1) is None
     assert arrivals.extension.read_all(0, 5, [ITEMS[0], None]) is None
+
+
+uuids = st.one_of(
+    st.uuids().map(str),
+    st.builds(lambda high, low: str(UUID(int=high << 64 | low)), st.integers(0, 3), st.integers(0, 3)),
+)
+places = st.builds(Seen, st.integers(-1, 2**63 - 1), st.integers(0, 2**31 - 1), st.integers(-(2**63), 2**63 - 1))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.tuples(uuids, uuids), places), max_size=200), st.lists(st.tuples(uuids, uuids), max_size=5)
+)
+def test_what_is_remembered_is_what_a_dict_would_hold(puts: list[tuple[Key, Seen]], asked: list[Key]) -> None:
+    compiled, reference = arrivals.extension.Remembered(Seen), Remembered(Seen)
+    for key, seen in puts:
+        assert compiled.get(key) == reference.get(key)
+        compiled.put(key, seen)
+        reference.put(key, seen)
+        assert len(compiled) == len(reference)
+    for key in [key for key, _ in puts] + asked:
+        assert compiled.get(key) == reference.get(key)
+
+
+def test_many_statements_are_remembered_each_at_its_place() -> None:
+    compiled = arrivals.extension.Remembered(Seen)
+    keys = [(str(UUID(int=number)), str(UUID(int=number % 7))) for number in range(20_000)]
+    for number, key in enumerate(keys):
+        compiled.put(key, Seen(number, 1, -number))
+    assert len(compiled) == len(keys)
+    assert [compiled.get(key) for key in keys] == [Seen(number, 1, -number) for number in range(len(keys))]
+    assert compiled.get((keys[0][0], keys[1][1])) is None
+
+
+@pytest.mark.parametrize("key", [("s1", "s2"), (ITEMS[0].statement_id, "x" * 36), (ITEMS[0].statement_id,), "text"])
+def test_what_is_no_uuid_is_not_remembered(key: Any) -> None:
+    compiled = arrivals.extension.Remembered(Seen)
+    assert compiled.get(key) is None
+    with pytest.raises(ValueError, match="both ids are UUIDs"):
+        compiled.put(key, Seen(0, 0, 0))
+    assert len(compiled) == 0

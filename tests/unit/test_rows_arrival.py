@@ -68,6 +68,7 @@ def test_without_a_registration_it_is_zero() -> None:
         (the_item(stored=10**16), "stored_out_of_range"),
         (the_item(statement_id="none"), "id_invalid"),
         (the_item(student_id="z" * 36), "id_invalid"),
+        (the_item(statement_id="        -    -    -    -            "), "id_invalid"),
         (the_item(statement=b"{"), "statement_undecodable"),
         (the_item(statement=b'{"actor":"\xff"}'), "statement_undecodable"),
         (with_document(verb="answered"), "statement_invalid"),

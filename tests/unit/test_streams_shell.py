@@ -28,7 +28,7 @@ from streams.rows import tables
 from streams.rows.states import Stamp, skill_row
 from streams.rows.tables import Row
 from streams.sink import Refused, Sink, StoppedError
-from streams.waiting import LARGEST_BATCH_BYTES, Waiting
+from streams.waiting import LARGEST_BATCH_BYTES, MOST_STUDENTS, SMALL_BATCH_BYTES, Waiting
 
 
 def test_every_column_that_is_written_is_one_of_the_schema() -> None:
@@ -102,6 +102,29 @@ def test_a_batch_is_cut_where_its_bytes_grow_too_many() -> None:
     assert cut == [2, 1, 1, 1]
 
 
+def test_a_batch_of_many_students_makes_the_next_ones_smaller() -> None:
+    waiting = Waiting()
+    record = Record(0, 0, b"x" * SMALL_BATCH_BYTES)
+    waiting.put([record] * 60)
+    run = waiting.cut()
+    assert len(run.records) == LARGEST_BATCH_BYTES // SMALL_BATCH_BYTES
+    waiting.met(run, 2 * MOST_STUDENTS)
+    run = waiting.cut()
+    assert len(run.records) == LARGEST_BATCH_BYTES // SMALL_BATCH_BYTES // 2
+    waiting.met(run, 1_000 * MOST_STUDENTS)
+    assert len(waiting.cut().records) == 1
+    waiting.met(run, 0)
+    assert len(waiting.cut().records) == 20
+
+
+def test_after_a_batch_of_nothing_there_is_room_still() -> None:
+    waiting = Waiting()
+    waiting.put([Record(0, 0, b"")])
+    waiting.met(waiting.cut(), 1)
+    assert waiting.room.is_set()
+    assert not waiting.enough.is_set()
+
+
 def test_there_is_room_while_less_than_a_batch_waits() -> None:
     waiting = Waiting()
     assert waiting.room.is_set()
@@ -134,7 +157,7 @@ class FakeClient:
         assert fmt == "Native"
         if self.failures:
             raise self.failures.pop(0)
-        rows = rows_of(block, names)
+        rows = rows_of(bytes(block), names)
         if any(row[0] == "poison" for row in rows):
             raise DatabaseError("cannot parse", code=6)
         self.taken += rows
