@@ -1,9 +1,10 @@
-"""The store as it grows: what a statement costs and what a look-up takes at one, five and ten million statements.
+"""Stores of one, five and ten million statements: what a statement costs and what a look-up takes.
 
-The store is filled by copies of a hundred thousand statements, a million a day (tests.bench.filling). At each size,
-when what was written is merged, a worker starts in the middle of the log and reads on: statements that the store does
-not know, by students whom nobody has met, and by students who are in the store, none of them in its memory. And what
-workers, pages and ingest ask for is asked for.
+Each store is filled by copies of a hundred thousand statements, a million a day (tests.bench.filling). At each size,
+when what was written is merged, what workers, pages and ingest ask for is asked for. Then, in turns over the stores, a
+worker starts in the middle of the log and reads on: statements that the store does not know, by students whom nobody
+has met, and by students who are in the store, none of them in its memory. A machine that is slower for some minutes is
+so for all sizes then, and a ratio of one turn is of one minute.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -39,46 +40,90 @@ __all__ = ["Filler", "growth", "template"]
 MILLIONS: Final = tuple(float(size) for size in os.environ.get("ROUNDTRIP_BENCH_MILLIONS", "1,5,10").split(","))
 CONSUMED: Final = 150_000
 BEGUN: Final = 4_000
-NEW: Final = 240
+TURNS: Final = 3
+NEW: Final = "new students"
+KNOWN: Final = "known students"
+NOT_MET: Final = 240
 """Students of a batch of the school's mix whom the batches before it did not have."""
 ASKED: Final = 9
 MERGED_SECONDS: Final = 60.0
 
 
-def growth() -> Iterator[Figure]:
-    """Fill, and at each size measure; ROUNDTRIP_BENCH_MILLIONS names other sizes."""
-    with servers() as running:
-        settings = running.settings.clickhouse
+class Sized:
+    """Servers with a store of some millions, and a log that goes on from there."""
+
+    def __init__(self, millions: float, running: Servers) -> None:
+        self.name = f"{millions:g} M"
+        self.running = running
         engine = registry.open_registry(running.settings.registry_url())
         take_into_use(engine)  # that of the template: students under another one would all be folded again
         engine.dispose()
-        sink = Sink(lambda: open_clickhouse(settings), threading.Event())
-        filler, stored = Filler(sink, template()), 0
-        rates: dict[str, float] = {}
-        seed = 100
-        store = running.store()
-        for number, millions in enumerate(MILLIONS):
-            name, before = f"{millions:g} M", (filler.seconds, running.front.cpu_seconds(), stored)
-            while stored < millions * 1e6:
-                stored += filler.write()
-            _merge(store)
-            fresh = stored - before[2]
-            cpu = (running.front.cpu_seconds() - before[1]) / fresh * 1e6
-            note = f"copied in the store, front {cpu:.1f} µs a statement with merges; {_parts(store)}"
-            yield Figure("growth", f"{name}: filled", fresh / (filler.seconds - before[0]), "statements/s", note=note)
-            known = _known(store)
-            yield from _look_ups(name, running, filler, known)
-            yield from _disk(name, store)
-            begun = FIRST_US + filler.rounds * ROUND_US
-            if not number:  # no worker starts at the beginning of the log, where it could tell that all is new
-                consume(running, Mix(first_us=begun), BEGUN, seed=99)
-            for whose, students in (("new students", ()), ("known students", known)):
-                begun += ROUND_US // 4
-                found = consume(running, Mix(first_us=begun, known=students), CONSUMED, seed=seed)
-                goal = 0.85 * rates.setdefault(whose, found.rate)
-                yield Figure("growth", f"{name}: worker, {whose}", found.rate, "statements/s", goal, _told(found))
-                seed += 1
+        self.store = running.store()
+        self._millions = millions
+        self._begun = 0
+        self._runs = 0
+        self.known: tuple[str, ...] = ()
+        self.measured: dict[str, list[Measured]] = {}
+
+    def fill(self) -> Iterator[Figure]:
+        """Fill the store, look things up in it, and start one worker that reads the beginning of the log: no other
+        begins where it could tell that all is new."""
+        sink, stored, before = self._sink(), 0, self.running.front.cpu_seconds()
+        filler = Filler(sink, template())
+        while stored < self._millions * 1e6:
+            stored += filler.write()
+        _merge(self.store)
+        cpu = (self.running.front.cpu_seconds() - before) / stored * 1e6
+        note = f"copied in the store, front {cpu:.1f} µs a statement with merges; {_parts(self.store)}"
+        yield Figure("growth", f"{self.name}: filled", stored / filler.seconds, "statements/s", note=note)
+        self.known = _known(self.store)
+        yield from _look_ups(self.name, self.running, filler, self.known)
+        yield from _disk(self.name, self.store)
+        self._begun = FIRST_US + filler.rounds * ROUND_US
+        consume(self.running, Mix(first_us=self._begun), BEGUN, seed=99)
         sink.close()
+
+    def read_on(self, whose: str) -> None:
+        """A worker that reads on: of new students, or of known ones. What it wrote is merged before the next one."""
+        self._begun += ROUND_US // 4
+        self._runs += 1
+        mix = Mix(first_us=self._begun, known=self.known if whose == KNOWN else ())
+        self.measured.setdefault(whose, []).append(consume(self.running, mix, CONSUMED, seed=99 + self._runs))
+        _merge(self.store)
+
+    def _sink(self) -> Sink:
+        settings = self.running.settings.clickhouse
+        return Sink(lambda: open_clickhouse(settings), threading.Event())
+
+
+def growth() -> Iterator[Figure]:
+    """Fill, and at each size measure, in turns; ROUNDTRIP_BENCH_MILLIONS names other sizes."""
+    with ExitStack() as all_of_them:
+        sizes = [Sized(millions, all_of_them.enter_context(servers())) for millions in MILLIONS]
+        for sized in sizes:
+            yield from sized.fill()
+        for _ in range(TURNS):
+            for whose in (NEW, KNOWN):
+                for sized in sizes:
+                    sized.read_on(whose)
+        for whose in (NEW, KNOWN):
+            for sized in sizes:
+                yield from _of_turns(whose, sized, sizes[0])
+
+
+def _of_turns(whose: str, sized: Sized, least: Sized) -> Iterator[Figure]:
+    """Medians of the turns, and of the ratios to the smallest store within a turn."""
+    found = sized.measured[whose]
+    rates = [one.rate for one in found]
+    cpu = {name: statistics.median(one.cpu_us[name] for one in found) for name in found[0].cpu_us}
+    used = ", ".join(f"{process} {spent:.1f}" for process, spent in cpu.items())
+    note = f"median of turns: {', '.join(f'{rate:,.0f}' for rate in rates)}; processor time {used} µs"
+    name = f"{sized.name}: worker, {whose}"
+    yield Figure("growth", name, statistics.median(rates), "statements/s", note=note)
+    if sized is not least:
+        ratios = [one.rate / other.rate for one, other in zip(found, least.measured[whose], strict=True)]
+        note = f"median of turns: {', '.join(f'{ratio:.2f}' for ratio in ratios)}"
+        yield Figure("growth", f"{name}, to {least.name}", statistics.median(ratios), "×", 0.85, note)
 
 
 def _merge(store: Client) -> None:
@@ -99,17 +144,21 @@ def _look_ups(name: str, running: Servers, filler: Filler, known: tuple[str, ...
     dice = random.Random(3)
     sample = filler.sample
     arrivals: list[Arrival] = [read(0, 10**12 + number, 0, item) for number, item in enumerate(sample)]
-    strangers = [item.student_id for item in items(30 * NEW, Mix(session=1), seed=8)]
+    strangers = [item.student_id for item in items(30 * NOT_MET, Mix(session=1), seed=8)]
     unknown = [read(0, 10**12, number, item) for number, item in enumerate(items(MET, seed=7))]
     today = LocalDays("America/Chicago").day_of(sample[0].timestamp)
+
+    def some() -> list[str]:
+        return dice.sample(known, NOT_MET)
+
     through = datetime.fromtimestamp(sample[0].stored / 1e6, UTC) + timedelta(hours=1)
     since = through - timedelta(days=2)
     balance = f"SELECT * FROM reconciliation(since = '{since:%F %T}', through = '{through:%F %T}')"
     asked: dict[str, Callable[[int], object]] = {
-        f"learners of {NEW} students": lambda _: reads.learners(dice.sample(known, NEW)),
-        f"days of {NEW} students": lambda _: reads.days([(student, today) for student in dice.sample(known, NEW)]),
-        f"latest of {NEW} students": lambda _: reads.latest(dice.sample(known, NEW)),
-        f"latest of {NEW} new students": lambda n: reads.latest(set(strangers[n * NEW : (n + 1) * NEW])),
+        f"learners of {NOT_MET} students": lambda _: reads.learners(some()),
+        f"days of {NOT_MET} students": lambda _: reads.days([(student, today) for student in some()]),
+        f"latest of {NOT_MET} students": lambda _: reads.latest(some()),
+        f"latest of {NOT_MET} new students": lambda n: reads.latest(set(strangers[n * NOT_MET : (n + 1) * NOT_MET])),
         f"positions of {MET} stored statements": lambda _: reads.positions(arrivals),
         f"positions of {MET} new statements": lambda _: reads.positions(unknown),
         "attempts of a late student": lambda n: reads.attempts({known[n]: 1 << 62}),
@@ -161,8 +210,3 @@ def _parts(store: Client) -> str:
         " (SELECT count() FROM system.merges)"
     ).result_rows
     return f"{parts} parts of statements, {merges} merges under way"
-
-
-def _told(found: Measured) -> str:
-    used = ", ".join(f"{process} {spent:.1f}" for process, spent in found.cpu_us.items())
-    return f"{found.statements:,} statements more; processor time {used} µs"

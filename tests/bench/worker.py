@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Measured:
         cpu_us: processor time by process, µs a statement.
         peak_mib: most memory of the worker.
         disk_bytes: of the table statements, each.
-        between: statements a second between the first flush and the last one, those of the first left out.
+        between: statements a second between the first flush and the last one, those of the first left out; NaN of one.
     """
 
     statements: int
@@ -131,11 +132,13 @@ def consume(running: Servers, mix: Mix, count: int, seed: int = 1) -> Measured:
 
 
 def _between_flushes(store: Client, since_us: int) -> float:
-    """Statements a second from the first flush since then (µs) to the last one."""
+    """Statements a second from the first flush since then (µs) to the last one; NaN where it is the only one."""
     flushes = store.query(
         "SELECT toUnixTimestamp64Micro(flushed_at) AS at, sum(statements) FROM sink_flushes"
         f" WHERE flushed_at >= fromUnixTimestamp64Micro({since_us}) GROUP BY at ORDER BY at"
     ).result_rows
+    if len(flushes) < 2:
+        return math.nan
     return float(sum(row[1] for row in flushes[1:]) / (flushes[-1][0] - flushes[0][0]) * 1e6)
 
 
