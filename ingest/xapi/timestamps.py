@@ -24,7 +24,8 @@ _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is applied by arit
 _DAY: Final = 86_400_000_000
 EARLIEST: Final = 2 * _DAY
 LATEST: Final = 65_533 * _DAY
-"""1970-01-03 and 2149-06-05 in µs since the epoch, exclusive: the store counts days in 16 bits, in any time zone."""
+"""The midnights before 1970-01-03 and after 2149-06-03 in µs since the epoch, the second exclusive: the store counts
+days in 16 bits, in any time zone."""
 
 
 class TimestampError(ValueError):
@@ -61,7 +62,7 @@ def microseconds(text: str, *, zone_required: bool = False) -> int:
     value = (whole.days * 86_400 + whole.seconds - offset * 60) * 1_000_000
     value += 999_999 if leap else int((fraction or "")[:6].ljust(6, "0"))
     if not EARLIEST <= value < LATEST:
-        raise TimestampError("is outside of 1970-01-03 to 2149-06-04, which is what this store can hold")
+        raise TimestampError("is outside of 1970-01-03 to 2149-06-03, which is what this store can hold")
     return value
 
 

@@ -45,9 +45,9 @@ def test_a_timestamp_is_counted_in_microseconds(text: str, value: int) -> None:
         ("20261120T093000Z", "is not an ISO 8601"),
         ("2026-11-20T09:30Z", "is not an ISO 8601"),
         ("٢٠٢٦-11-20T09:30:00Z", "is not an ISO 8601"),
-        ("1970-01-02T23:59:59Z", "1970-01-03 to 2149"),
-        ("1970-01-03T00:00:00+01:00", "1970-01-03 to 2149"),
-        ("2149-06-05T00:00:00Z", "1970-01-03 to 2149"),
+        ("1970-01-02T23:59:59Z", "1970-01-03 to 2149-06-03"),
+        ("1970-01-03T00:00:00+01:00", "1970-01-03 to 2149-06-03"),
+        ("2149-06-04T00:00:00Z", "1970-01-03 to 2149-06-03"),
     ],
 )
 def test_what_is_no_timestamp_is_told_why(text: str, reason: str) -> None:
@@ -60,7 +60,7 @@ def test_a_zone_can_be_required() -> None:
         microseconds("2026-11-20T09:30:00", zone_required=True)
 
 
-@given(st.datetimes(min_value=datetime(1970, 1, 3), max_value=datetime(2149, 6, 4)))  # noqa: DTZ001
+@given(st.datetimes(min_value=datetime(1970, 1, 3), max_value=datetime(2149, 6, 3, 23, 59, 59, 999_999)))  # noqa: DTZ001
 def test_formatting_and_reading_agree(moment: datetime) -> None:
     text = moment.isoformat(timespec="microseconds") + "Z"
     assert format_microseconds(microseconds(text)) == text
