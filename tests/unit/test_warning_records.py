@@ -88,9 +88,10 @@ def test_who_was_always_absent_so_often_is_chronic_and_not_rising() -> None:
     assert {one.rule for one in found} == {absence.CHRONIC}
 
 
-def behaved(on: list[int], *, suspended: bool = False, days: int = 60) -> list[Episode]:
+def behaved(on: list[int], *, suspended: bool = False, days: int = 60, offline_from: int = 60) -> list[Episode]:
     reports = [DayFacts(WEEKDAYS[n], 0, 0, 0, (), 1, 0, 1, 0, int(suspended)) for n in on]
-    return incidents.episodes(pupil([*present([CAME] * days), *reports]), frame(WEEKDAYS[days]))
+    known = Coverage(WEEKDAYS[:offline_from], unheard=WEEKDAYS[offline_from:days], recorders=("sis",))
+    return incidents.episodes(pupil([*present([CAME] * offline_from), *reports]), frame(WEEKDAYS[days], known))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,11 @@ def test_two_incidents_in_forty_school_days_or_a_suspension_raise_and_twenty_qui
     on: list[int], suspended: bool, expected: list[tuple[int, int | None]]
 ) -> None:
     assert of(incidents.RULE, behaved(on, suspended=suspended)) == expected
+
+
+def test_incidents_within_a_cool_down_are_told_at_its_end_also_when_the_school_is_offline_by_then() -> None:
+    """They were recorded: nothing is read out of the silence."""
+    assert of(incidents.RULE, behaved([10, 11, 33, 36], offline_from=40)) == [(11, 31), (42, 56)]
 
 
 def test_incidents_are_told_in_words() -> None:
